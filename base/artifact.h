@@ -1,0 +1,65 @@
+// Artifact: one compiled kernel as bytes, with all that a launch needs to know about it.
+#pragma once
+#include "base/dtype.h"
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace tessera {
+
+// A symbolic size (an index into Signature::dims) or a constant.
+struct Extent {
+  int dim = -1;       // index into dims, or -1
+  int64_t value = 0;  // the size where dim < 0
+  bool operator==(const Extent &) const = default;
+};
+
+enum class ArgKind : uint8_t { in, out, inOut, scalar };
+
+// One argument of a launch, in the order in which the kernel declared them.
+struct ArgInfo {
+  std::string name;
+  ArgKind kind;
+  DType dtype;
+  std::vector<Extent> extents; // empty for a scalar; row-major, contiguous; packed formats: [rows, columns] in panels
+  bool operator==(const ArgInfo &) const = default;
+};
+
+// One grid axis: ceil(extent / block) programs, or ceil(extent(dim) / block).
+struct GridAxis {
+  Extent extent;
+  int64_t block = 1;
+  bool operator==(const GridAxis &) const = default;
+};
+
+// What a kernel takes and how many programs it launches. The first grid axis is the slowest.
+struct Signature {
+  std::string name;
+  std::vector<std::string> dims; // names of the symbolic sizes, unified from the tensors at launch
+  std::vector<int64_t> divisors; // per dim: the size must be a multiple of it (1 = any)
+  std::vector<ArgInfo> args;
+  std::vector<GridAxis> grid;
+  bool operator==(const Signature &) const = default;
+};
+
+// What the compiler found out about the kernel's use of the chip.
+struct ResourceReport {
+  int64_t scratchBytes = 0; // stack frame on a CPU
+  int64_t spillBytes = 0;
+  bool operator==(const ResourceReport &) const = default;
+};
+
+// Immutable once made. CPU entry point: `void entry(const int64_t *args, int64_t begin, int64_t end)`, which runs the
+// programs [begin, end) of the flattened grid; args holds first the dims, in order, then one slot per argument:
+// a pointer for a tensor, the scalar's bits (zero-extended) for a scalar.
+struct Artifact {
+  Signature signature;
+  std::string target; // Target::name
+  std::string entry;  // symbol
+  std::string bytes;  // ELF object (cpu), PTX (nvidia), HSACO (amd)
+  ResourceReport resources;
+  bool operator==(const Artifact &) const = default;
+};
+
+} // namespace tessera

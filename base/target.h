@@ -1,0 +1,30 @@
+// Targets: one row of data a chip. Passes ask a row for what the chip has, never for which chip it is.
+#pragma once
+#include "base/result.h"
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace tessera {
+
+enum class Vendor : uint8_t { cpu, nvidia, amd };
+
+// One chip. All rows are static data; a reference stays valid for the program's life.
+struct Target {
+  std::string_view name;     // as given to --target
+  Vendor vendor;
+  std::string_view arch;     // LLVM's -mcpu
+  std::string_view features; // LLVM's -mattr, on top of arch
+  int vectorBytes;           // width of one vector register
+  int registers;             // architectural vector registers
+  int tileBytes;             // the largest tile a kernel may hold at once
+  std::string_view needs;    // host features that must be present to run it, comma-separated (/proc/cpuinfo names)
+};
+
+std::span<const Target> targets();
+// The row of that name; "cpu" is the best CPU row that this machine can run.
+Result<const Target *> findTarget(std::string_view name);
+// Whether this machine's CPU has all that the row needs.
+bool hostCanRun(const Target &target);
+
+} // namespace tessera

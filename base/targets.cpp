@@ -1,0 +1,71 @@
+#include "base/target.h"
+#include <array>
+#include <string>
+#include <utility>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace tessera {
+
+// CPU rows, best first: `findTarget("cpu")` takes the first that the host can run. x86-64-v3/v4 are the psABI's levels.
+static constexpr std::array<Target, 5> rows = {{
+    {"cpu-avx512vnni", Vendor::cpu, "x86-64-v4", "+avx512vnni,+avx512bf16,+avx512vbmi", 64, 32, 1 << 16,
+     "avx512f,avx512bw,avx512vl,avx512dq,avx512_vnni,avx512_bf16,avx512vbmi,fma,f16c"},
+    {"cpu-avx512", Vendor::cpu, "x86-64-v4", "", 64, 32, 1 << 16, "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"},
+    {"cpu-avxvnni", Vendor::cpu, "x86-64-v3", "+avxvnni", 32, 16, 1 << 16, "avx2,fma,f16c,avx_vnni"},
+    {"cpu-avx2", Vendor::cpu, "x86-64-v3", "", 32, 16, 1 << 16, "avx2,fma,f16c"},
+    {"cpu-baseline", Vendor::cpu, "x86-64", "", 16, 16, 1 << 16, ""},
+}};
+
+std::span<const Target> targets() { return rows; }
+
+static bool hostHas(std::string_view feature) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const std::pair<std::string_view, bool> present[] = {
+      {"avx2", __builtin_cpu_supports("avx2")},
+      {"fma", __builtin_cpu_supports("fma")},
+      {"f16c", __builtin_cpu_supports("avx2")}, // every AVX2 CPU has F16C; g++ 12 has no name for it
+      {"avx512f", __builtin_cpu_supports("avx512f")},
+      {"avx512bw", __builtin_cpu_supports("avx512bw")},
+      {"avx512vl", __builtin_cpu_supports("avx512vl")},
+      {"avx512dq", __builtin_cpu_supports("avx512dq")},
+      {"avx512_vnni", __builtin_cpu_supports("avx512vnni")},
+      {"avx512_bf16", __builtin_cpu_supports("avx512bf16")},
+      {"avx512vbmi", __builtin_cpu_supports("avx512vbmi")},
+  };
+  for (auto [name, has] : present)
+    if (name == feature)
+      return has;
+  if (feature == "avx_vnni") { // CPUID.(EAX=7,ECX=1):EAX[4]
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+  }
+#endif
+  return false;
+}
+
+bool hostCanRun(const Target &target) {
+  if (target.vendor != Vendor::cpu)
+    return false;
+  for (std::string_view rest = target.needs; !rest.empty();) {
+    size_t comma = rest.find(',');
+    if (!hostHas(rest.substr(0, comma)))
+      return false;
+    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+  }
+  return true;
+}
+
+Result<const Target *> findTarget(std::string_view name) {
+  std::string known = "cpu";
+  for (const Target &row : rows) {
+    if (row.name == name || (name == "cpu" && hostCanRun(row)))
+      return &row;
+    known += ", " + std::string(row.name);
+  }
+  return invalidArgument("unknown target '" + std::string(name) + "': known are " + known);
+}
+
+} // namespace tessera
