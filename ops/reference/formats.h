@@ -1,0 +1,37 @@
+// Exact conversions of the stored number formats: f16, bf16, and packed weights in file blocks and in panels.
+// Written from the format's description alone, so that it can judge the runtime's repacking. Thread-safe.
+#pragma once
+#include "base/dtype.h"
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace tessera::reference {
+
+// IEEE binary16 and bfloat16; narrowing rounds to nearest, ties to even, overflow to infinity.
+float fromF16(uint16_t bits);
+uint16_t toF16(float value);
+float fromBf16(uint16_t bits);
+uint16_t toBf16(float value);
+
+// Bytes of `values` as dtype (f32, f16, bf16), and back.
+std::vector<std::byte> encode(DType dtype, std::span<const float> values);
+std::vector<float> decode(DType dtype, std::span<const std::byte> bytes);
+
+// A packed matrix taken apart: w = (code - bias) · scale + min, one rounding to f32 at most (as ggml computes it).
+struct PackedMatrix {
+  DType format;
+  int64_t rows, columns;
+  std::vector<uint8_t> codes;  // [rows, columns], unsigned: bias not subtracted
+  std::vector<uint16_t> scale; // [rows, columns / 32], f16 bits
+  std::vector<uint16_t> min;   // likewise; empty where the format has none
+  std::vector<float> values() const;
+};
+// GGUF file blocks (operators.md 1.6), row after row. Requires columns % 32 == 0.
+PackedMatrix fromFile(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes);
+std::vector<std::byte> toFile(const PackedMatrix &matrix);
+// 16-row panels (base/dtype.h); rows past the end are zero.
+PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes);
+std::vector<std::byte> toPanels(const PackedMatrix &matrix);
+
+} // namespace tessera::reference

@@ -1,0 +1,81 @@
+// The oracles: every op in plain C++, slow and obviously right. For tests only; the product never calls them.
+// `T` is the arithmetic: double gives the oracle, float the same algorithm in the precision of an f32 kernel (the
+// adaptive tolerance rule compares a kernel's error with that one's). Inputs are doubles that hold the exact values of
+// the kernel's inputs; tensors are row-major. Nothing is checked: spans must have the stated shapes. Thread-safe.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace tessera::reference {
+
+using Values = std::span<const double>;
+using Ints = std::span<const int32_t>;
+
+struct MatmulShape {
+  int64_t m, n, k;
+};
+
+// C[m,n] = sum_k A[m,k] B[k,n].
+template <class T> std::vector<T> gemm(MatmulShape shape, Values a, Values b);
+
+// C[m,n] = sum_k A[m,k] W[n,k]: weights lie one output row after the other.
+template <class T> std::vector<T> matmulTransposed(MatmulShape shape, Values a, Values w);
+
+// Activations in 8 bits, 32 consecutive values of a row sharing one scale.
+struct Quantized {
+  std::vector<int8_t> codes;  // [rows, columns]
+  std::vector<float> scale;   // [rows, columns / 32]
+  std::vector<int32_t> sum;   // [rows, columns / 32]: the sum of the block's codes
+  std::vector<double> values; // [rows, columns]: code x scale, exact
+};
+// d = max|x| / 127 in f32; code = x / d in f32, rounded half to even. A block whose d is below 2^-100 is all zero.
+// Convention: the scale stays f32 (ggml's Q8_1 rounds it to f16).
+Quantized quantize(std::span<const float> x, int64_t columns);
+
+// y = x · rsqrt(mean(x²) + eps) · w over rows of w.size() values.
+template <class T> std::vector<T> rmsNorm(Values x, Values w, double eps);
+
+// Which coordinates of a head turn together, and how many turn at all.
+struct RopeShape {
+  int64_t heads, headDim, rotaryDim;
+  bool interleaved; // pairs (2i, 2i+1) as in GPT-J; else (i, i + rotaryDim/2) as in NeoX
+};
+// x [T, heads, headDim], pos [T], cos and sin [P, rotaryDim / 2]. Coordinates past rotaryDim are copied.
+template <class T> std::vector<T> rope(RopeShape shape, Values x, Ints pos, Values cosTable, Values sinTable);
+// cos and sin of p · theta^(-2i / rotaryDim), i < rotaryDim / 2, p < positions.
+struct RopeTables {
+  std::vector<double> cosTable, sinTable;
+};
+RopeTables ropeTables(int64_t positions, int64_t rotaryDim, double theta);
+
+// The cache [pages, kvHeads, pageSize, headDim] with k [T, kvHeads, headDim] written at slots[t] = page · pageSize +
+// offset.
+struct CacheShape {
+  int64_t pages, kvHeads, pageSize, headDim;
+};
+std::vector<double> kvAppend(CacheShape shape, Values cache, Values k, Ints slots);
+
+// o = softmax(q · kᵀ / sqrt(headDim), causal) · v. q [batch, queries, heads, headDim]; k and v in pages; table
+// [batch, slots]; length [batch] counts the queries, which are the last positions. Head h reads kv head
+// h / (heads / kvHeads). A query before position 0 (length < queries) gives zeros.
+struct AttentionShape {
+  int64_t batch, queries, heads, slots;
+  CacheShape cache;
+};
+template <class T>
+std::vector<T> attention(const AttentionShape &shape, Values q, Values k, Values v, Ints table, Ints length);
+
+// y[t, i] = silu(x[t, i]) · x[t, d + i]; x [T, 2d].
+template <class T> std::vector<T> siluAndMul(Values x, int64_t d);
+
+// y = exp(x - max) / sum over rows of `columns` values.
+template <class T> std::vector<T> softmax(Values x, int64_t columns);
+
+// The lowest index of each row's largest value.
+std::vector<int32_t> argMax(Values x, int64_t columns);
+
+// y[t] = table[tokens[t]], rows of `columns` values.
+std::vector<double> embedding(Values table, Ints tokens, int64_t columns);
+
+} // namespace tessera::reference
