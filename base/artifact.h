@@ -10,8 +10,8 @@ namespace tessera {
 
 // A symbolic size (an index into Signature::dims) or a constant.
 struct Extent {
-  int dim = -1;       // index into dims, or -1
-  int64_t value = 0;  // the size where dim < 0
+  int dim = -1;      // index into dims, or -1
+  int64_t value = 0; // the size where dim < 0
   bool operator==(const Extent &) const = default;
 };
 

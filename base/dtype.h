@@ -14,10 +14,10 @@ using enum DType;
 // How a packed weight format stores a value: w = (code - bias) * scale + min, `block` consecutive values of a row
 // sharing one scale (and one min where the format has it). Source: ggml's GGUF block formats (operators.md 1.6).
 struct PackedFormat {
-  int bits;          // of one code; the code is unsigned in panels
-  int block;         // values per scale
-  int bias;          // subtracted from the unsigned code
-  bool hasMin;       // whether a min is stored
+  int bits;           // of one code; the code is unsigned in panels
+  int block;          // values per scale
+  int bias;           // subtracted from the unsigned code
+  bool hasMin;        // whether a min is stored
   int fileBlockBytes; // bytes of one block in a GGUF file
 };
 

@@ -11,7 +11,7 @@ enum class Vendor : uint8_t { cpu, nvidia, amd };
 
 // One chip. All rows are static data; a reference stays valid for the program's life.
 struct Target {
-  std::string_view name;     // as given to --target
+  std::string_view name; // as given to --target
   Vendor vendor;
   std::string_view arch;     // LLVM's -mcpu
   std::string_view features; // LLVM's -mattr, on top of arch

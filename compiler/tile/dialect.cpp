@@ -1,5 +1,5 @@
-#include "compiler/tile/tile.h"
 #include "base/dtype.h"
+#include "compiler/tile/tile.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"

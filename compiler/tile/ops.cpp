@@ -1,5 +1,5 @@
-#include "compiler/tile/tile.h"
 #include "base/dtype.h"
+#include "compiler/tile/tile.h"
 #include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
@@ -137,8 +137,7 @@ template <class Op> static LogicalResult verifyAccess(Op op, Type value, int64_t
     }
     if (subscript == Subscript::all && view.getShape()[axis] != op.getSizes()[axis])
       return op.emitOpError() << "takes all " << op.getSizes()[axis] << " of axis " << axis << ", whose size is "
-                              << (ShapedType::isDynamic(view.getShape()[axis]) ? "symbolic"
-                                                                               : "another constant");
+                              << (ShapedType::isDynamic(view.getShape()[axis]) ? "symbolic" : "another constant");
   }
   if (next != types.size())
     return op.emitOpError() << "has too many subscript operands";
@@ -238,7 +237,8 @@ LogicalResult DotOp::verify() {
       a.getDimSize(0) != c.getDimSize(0) || b.getDimSize(1) != c.getDimSize(1))
     return emitOpError() << "multiplies " << a << " by " << b << " into " << c;
   Type ea = a.getElementType(), eb = b.getElementType(), ec = c.getElementType();
-  bool floats = ea == eb && isa<FloatType>(ea) && ec.isF32(), ints = ea.isInteger(8) && eb.isInteger(8) && ec.isInteger(32);
+  bool floats = ea == eb && isa<FloatType>(ea) && ec.isF32(),
+       ints = ea.isInteger(8) && eb.isInteger(8) && ec.isInteger(32);
   if (!floats && !ints)
     return emitOpError() << "has no meaning for " << ea << " x " << eb << " -> " << ec;
   return success();

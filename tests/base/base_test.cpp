@@ -12,9 +12,7 @@ TEST(Hash, IsMurmur3) {
   EXPECT_EQ(hash128("The quick brown fox jumps over the lazy dog").hex(), "e34bbc7bbc071b6c7a433ca9c49a9347");
 }
 
-TEST(Hash, TellsTailsApart) {
-  EXPECT_NE(hash128("a"), hash128(std::string_view("a\0", 2)));
-}
+TEST(Hash, TellsTailsApart) { EXPECT_NE(hash128("a"), hash128(std::string_view("a\0", 2))); }
 
 TEST(DType, NamesRoundTrip) {
   for (const DTypeInfo &row : dtypes())
