@@ -18,7 +18,7 @@ struct Error {
   std::string message; // one clear sentence: names the file, line, tensor or flag
 };
 
-struct [[nodiscard]] Unit {};
+struct Unit {};
 
 // A T or an Error. Not thread-safe; moves like T.
 template <class T = Unit> class [[nodiscard]] Result {
