@@ -1,0 +1,59 @@
+// Tokenizer: byte-level BPE as a GGUF file describes it, equal to llama.cpp's token by token.
+#pragma once
+#include "base/result.h"
+#include "runtime/model/gguf.h"
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tessera::model {
+
+struct EncodeOptions {
+  bool parseSpecial = true; // "<|im_end|>" in the text becomes its control token; else plain text
+  bool addBos = true;       // only where the model wants a begin token at all
+};
+
+// Immutable, thread-safe, cheap to copy; holds its own memory.
+class Tokenizer {
+public:
+  // Errors name the file and the key: another tokenizer model, an unknown pre-tokenizer, damaged lists.
+  static Result<Tokenizer> fromGguf(const Gguf &file);
+
+  // Any bytes are accepted: what is not UTF-8 is encoded byte by byte. Time is O(n log n) in a word's length.
+  Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
+
+  // The bytes of one token (not always whole UTF-8); control tokens and ids outside the vocabulary are empty.
+  std::string_view piece(int32_t token) const;
+  std::string decode(std::span<const int32_t> tokens) const;
+  // The token as it is spelled in the vocabulary ("<|im_end|>", "Ġthe"), for reports.
+  std::string_view spelling(int32_t token) const;
+  std::optional<int32_t> find(std::string_view spelling) const;
+
+  int64_t size() const;
+  std::optional<int32_t> bos() const; // the token put before a prompt, where the model wants one
+  // Whether generation ends at this token: end of sequence, end of turn and their kin.
+  bool isEnd(int32_t token) const;
+
+  struct State;
+
+private:
+  explicit Tokenizer(std::shared_ptr<const State> state) : state(std::move(state)) {}
+  std::shared_ptr<const State> state;
+};
+
+// Cuts a stream of token pieces at UTF-8 borders, so that a terminal never gets half a character. Not thread-safe.
+class Utf8Stream {
+public:
+  // What is complete after these bytes. Bytes that can never become UTF-8 pass through as U+FFFD.
+  std::string push(std::string_view bytes);
+  // What is left at the end: U+FFFD for an unfinished character.
+  std::string finish();
+
+private:
+  std::string pending;
+};
+
+} // namespace tessera::model
