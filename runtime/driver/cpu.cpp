@@ -1,0 +1,152 @@
+// The CPU driver: ORC's LLJIT links an artifact's ELF object into the process; launches run on the thread pool.
+#include "runtime/driver/driver.h"
+#include "runtime/driver/thread_pool.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/TargetSelect.h"
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <sys/mman.h>
+
+namespace tessera::driver {
+
+using Entry = void (*)(const int64_t *args, int64_t begin, int64_t end);
+using Clock = std::chrono::steady_clock;
+
+struct KernelObject {
+  Entry entry;
+  llvm::orc::JITDylib *library;
+};
+struct EventObject {
+  Clock::time_point time;
+};
+
+namespace {
+
+constexpr int64_t cacheLine = 64;
+constexpr int64_t hugePage = 2 << 20;
+
+std::string text(llvm::Error error) { return llvm::toString(std::move(error)); }
+
+class Cpu final : public Driver {
+public:
+  Cpu(const Target &row, int threads, std::unique_ptr<llvm::orc::LLJIT> jit)
+      : row(row), pool(threads), jit(std::move(jit)) {}
+
+  const Target &target() const override { return row; }
+  bool hostVisible() const override { return true; }
+  ThreadPool *threadPool() override { return &pool; }
+
+  Result<void *> alloc(int64_t bytes) override {
+    // Weights are streamed from end to end for every token: huge pages spare most of the TLB misses.
+    int64_t align = bytes >= 2 * hugePage ? hugePage : cacheLine;
+    if (bytes < 0 || bytes > INT64_MAX - align)
+      return invalidArgument("cannot allocate " + std::to_string(bytes) + " bytes");
+    int64_t rounded = (std::max<int64_t>(bytes, 1) + align - 1) / align * align;
+    void *memory = std::aligned_alloc(size_t(align), size_t(rounded));
+    if (!memory)
+      return deviceError("the machine has no " + std::to_string(bytes) + " bytes of memory left");
+    if (align == hugePage)
+      madvise(memory, size_t(rounded), MADV_HUGEPAGE); // a hint: failure costs speed only
+    return memory;
+  }
+  void free(void *memory) override { std::free(memory); }
+  Status copyIn(void *device, const void *host, int64_t bytes) override { return copy(device, host, bytes); }
+  Status copyOut(void *host, const void *device, int64_t bytes) override { return copy(host, device, bytes); }
+
+  Result<Kernel> load(const Artifact &artifact) override;
+  void unload(Kernel kernel) override {
+    if (llvm::Error error = jit->getExecutionSession().removeJITDylib(*kernel->library))
+      llvm::consumeError(std::move(error)); // the code stays mapped: a leak, not a fault
+    delete kernel;
+  }
+
+  Status launch(Queue, Kernel kernel, const Launch &launch) override {
+    int64_t programs = 1;
+    for (int64_t along : launch.grid)
+      if (__builtin_mul_overflow(programs, along, &programs))
+        return invalidArgument("a grid of more than 2^63 programs cannot be launched");
+    struct Call {
+      Entry entry;
+      const int64_t *args;
+    } call = {kernel->entry, launch.args.data()};
+    pool.run(
+        programs,
+        [](const void *context, int64_t begin, int64_t end) {
+          const Call &call = *static_cast<const Call *>(context);
+          call.entry(call.args, begin, end);
+        },
+        &call);
+    return {};
+  }
+
+  Result<Queue> openQueue() override { return Queue(nullptr); }
+  void closeQueue(Queue) override {}
+  Status synchronize(Queue) override { return {}; }
+  Result<Event> record(Queue) override { return new EventObject{Clock::now()}; }
+  void destroy(Event event) override { delete event; }
+  Result<double> elapsedMs(Event from, Event to) override {
+    return std::chrono::duration<double, std::milli>(to->time - from->time).count();
+  }
+
+private:
+  static Status copy(void *to, const void *from, int64_t bytes) {
+    if (bytes > 0)
+      std::memcpy(to, from, size_t(bytes));
+    return {};
+  }
+
+  const Target &row;
+  ThreadPool pool;
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::atomic<uint64_t> loads{0}; // names the libraries
+};
+
+// memcpy, memset and the like, which code generation may call, come from the process: LLJIT links every new library to
+// it.
+Result<Kernel> Cpu::load(const Artifact &artifact) {
+  const std::string &name = artifact.signature.name;
+  if (artifact.target != row.name)
+    return invalidArgument("kernel '" + name + "' was compiled for " + artifact.target + ", but the device is " +
+                           std::string(row.name));
+  auto failed = [&](llvm::Error error) {
+    return internalError("the object of kernel '" + name + "' cannot be linked: " + text(std::move(error)));
+  };
+  auto library = jit->createJITDylib(name + "." + std::to_string(++loads));
+  if (!library)
+    return failed(library.takeError());
+  // The library goes again on every way out but the last.
+  auto drop = [&](llvm::Error error) {
+    Error told = failed(std::move(error));
+    llvm::consumeError(jit->getExecutionSession().removeJITDylib(*library));
+    return told;
+  };
+  if (llvm::Error error = jit->addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(artifact.bytes, name)))
+    return drop(std::move(error));
+  auto symbol = jit->lookup(*library, artifact.entry);
+  if (!symbol)
+    return drop(symbol.takeError());
+  return new KernelObject{symbol->toPtr<Entry>(), &*library};
+}
+
+} // namespace
+
+Result<std::unique_ptr<Driver>> openCpu(std::string_view name, int threads) {
+  const Target *row = TESSERA_TRY(findTarget(name));
+  if (row->vendor != Vendor::cpu)
+    return unsupported("'" + std::string(name) + "' is not a CPU");
+  if (!hostCanRun(*row))
+    return unsupported("this machine's CPU lacks what '" + std::string(name) + "' needs: " + std::string(row->needs));
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit)
+    return internalError("the linker of compiled kernels does not start: " + text(jit.takeError()));
+  return std::unique_ptr<Driver>(std::make_unique<Cpu>(*row, threads, std::move(*jit)));
+}
+
+} // namespace tessera::driver
