@@ -3,5 +3,5 @@
 . "$(dirname "$0")/lib.sh"
 
 mapfile -t sources < <(files '*.h' '*.cpp' '*.td' '*.mlir' '*.sh' | grep -v '^tests/lint/')
-refuseLines todo 'TODO([^(]|$)|FIXME|XXX' "${sources[@]}"
+refuseLines todo 'TODO([^(]|$)|FIXME|\bXXX\b' "${sources[@]}"
 verdict "TODO without an issue"
