@@ -51,12 +51,10 @@ needPackages() {
   [ ${#missing[@]} -eq 0 ] || step "Installing ${#missing[@]} Debian packages" installAll "${missing[@]}"
 }
 
-# needBuild [TARGET...]: configures once and builds what is out of date; silent when nothing is.
+# needBuild [TARGET...]: configures once and builds what is out of date.
 needBuild() {
   [ -f build/build.ninja ] || step "Configuring" cmake --preset release
-  if ! ninja -C build -n "$@" 2>/dev/null | grep -q 'no work to do'; then
-    step "Building (the first time takes minutes; log: $log)" nice ninja -C build -j "$jobs" "$@"
-  fi
+  step "Building (the first time takes minutes; log: $log)" nice ninja -C build -j "$jobs" "$@"
 }
 
 fetchModel() {
