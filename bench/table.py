@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Puts the figures of bench/results into the README's table; with --check only says whether they are there."""
+import json
+import os
+import sys
+
+import common
+
+README = os.path.join(common.ROOT, "README.md")
+BEGIN, END = "<!-- figures: bench/table.py writes these lines -->\n", "<!-- /figures -->\n"
+
+
+def load(name):
+    path = os.path.join(common.RESULTS, name)
+    return json.load(open(path)) if os.path.exists(path) else None
+
+
+def text(spread):
+    return f"{spread['median']:g} ({spread['min']:g} to {spread['max']:g})"
+
+
+def speed_rows(result):
+    yield "| tokens/s, median (min to max) | threads | Tessera | llama.cpp | ratio |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in result["rows"]:
+        yield (f"| {row['phase']}: {result[row['phase']]} | {row['threads']} | {text(row['tessera_tokens_per_s'])} | "
+               f"{text(row['llama_cpp_tokens_per_s'])} | {row['ratio']:.2f} |")
+    yield ""
+    yield f"{result['model']} on {result['cpu']}; {result['llama_cpp'].split(',')[0]} built natively; {result['repeats']} runs, interleaved; {result['date']}."
+
+
+def startup_rows(result):
+    yield ""
+    yield "| start-up, seconds, median (min to max) | |"
+    yield "| --- | --- |"
+    yield f"| all {result['kernels']} kernels of the model compiled, cold cache | {text(result['cold_compile_s'])} |"
+    yield f"| whole process up to the first token, warm cache | {text(result['warm_process_s'])} |"
+
+
+def golden_rows(result):
+    yield ""
+    yield (f"Greedy text against llama.cpp on the same file: {result['identical']} of {result['prompts']} prompts identical over up to {result['steps']} tokens, "
+           f"{result['unexplained']} differences without a near tie; mean logit cosine {result['mean_cosine']:.6f}.")
+
+
+def render():
+    lines = []
+    for name, rows in (("decode_cpu.json", speed_rows), ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
+        result = load(name)
+        lines += rows(result) if result else []
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def main():
+    readme = open(README).read()
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    wanted = before + BEGIN + render() + END + after
+    if "--check" in sys.argv:
+        sys.exit(0 if wanted == readme else "README.md: the figures are not those of bench/results; run bench/table.py")
+    open(README, "w").write(wanted)
+
+
+if __name__ == "__main__":
+    main()
