@@ -11,6 +11,12 @@ add_library(tessera_flags INTERFACE)
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+# Ninja names sources relative to the build folder; a trace must not tell which folder that was.
+cmake_path(RELATIVE_PATH CMAKE_SOURCE_DIR BASE_DIRECTORY ${CMAKE_BINARY_DIR} OUTPUT_VARIABLE up)
+string(REGEX REPLACE "/$" "" up "${up}")
+if(up MATCHES "^[.][.]")
+  target_compile_options(tessera_flags INTERFACE -ffile-prefix-map=${up}/=)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(tessera_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Xclang=-fno-pch-timestamp>)
 endif()

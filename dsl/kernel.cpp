@@ -1,0 +1,104 @@
+#include "dsl/kernel.h"
+#include "dsl/recorder.h"
+
+namespace tessera::dsl {
+
+Dim Kernel::declareDim(std::string_view name, Where where) { return Recorder::current().declareDim(name, where); }
+
+Tensor Kernel::in(Name name, DType dtype, std::vector<Size> extents) {
+  return Recorder::current().declareTensor(name.text, ArgKind::in, dtype, std::move(extents), name.where);
+}
+Tensor Kernel::out(Name name, DType dtype, std::vector<Size> extents) {
+  return Recorder::current().declareTensor(name.text, ArgKind::out, dtype, std::move(extents), name.where);
+}
+Tensor Kernel::inOut(Name name, DType dtype, std::vector<Size> extents) {
+  return Recorder::current().declareTensor(name.text, ArgKind::inOut, dtype, std::move(extents), name.where);
+}
+Tile Kernel::scalar(Name name, DType dtype) { return Recorder::current().declareScalar(name.text, dtype, name.where); }
+
+void Kernel::openGrid(size_t axes, Where where) { Recorder::current().openGrid(axes, where); }
+Tile Kernel::axis(int, const Points &domain) { return Recorder::current().program(domain.bound, 1, domain.where); }
+Range Kernel::axis(int, const Blocks &domain) {
+  Recorder &r = Recorder::current();
+  Tile origin = r.program(domain.bound, domain.size, domain.where);
+  return Range(origin, r.indexOf(domain.bound, domain.where), domain.size, domain.bound);
+}
+
+Tensor Recorder::declareTensor(std::string_view name, ArgKind kind, DType dtype, std::vector<Size> extents,
+                               Where where) {
+  if (failed() || !freshName(name, where))
+    return {};
+  std::string quoted = "'" + std::string(name) + "'", dtypeName(tessera::name(dtype));
+  const DTypeInfo &row = info(dtype);
+  if (dtype == index)
+    mistake(where, "tensor " + quoted + " cannot have the dtype index: positions in memory are i32");
+  else if (extents.empty())
+    mistake(where, "tensor " + quoted + " has no axis: pass a number as a scalar()");
+  else if (row.packed && kind != ArgKind::in)
+    mistake(where, "tensor " + quoted + " is packed (" + dtypeName + ") and can only be read");
+  else if (row.packed && extents.size() != 2)
+    mistake(where, "tensor " + quoted + " is packed (" + dtypeName + ") and must be a matrix");
+
+  ArgInfo arg{std::string(name), kind, dtype, {}};
+  std::vector<NamedExtent> named;
+  for (const Size &size : extents) {
+    Extent extent = extentOf(size, where, "an axis of " + quoted);
+    if (failed())
+      return {};
+    if (extent.dim >= 0)
+      dims[extent.dim].used = true;
+    arg.extents.push_back(extent);
+    named.push_back(extent.dim >= 0 ? NamedExtent{dims[extent.dim].name} : NamedExtent{"", extent.value});
+  }
+  if (row.packed) {
+    Extent columns = arg.extents.back();
+    int64_t block = row.packed->block;
+    if (columns.dim < 0 && columns.value % block)
+      mistake(where, "tensor " + quoted + " has " + std::to_string(columns.value) + " columns, but " + dtypeName +
+                         " packs blocks of " + std::to_string(block));
+    if (columns.dim >= 0) {
+      signature.divisors[columns.dim] = block;
+      builder.setDivisor(columns.dim, block);
+    }
+  }
+  if (failed())
+    return {};
+  const char *access = kind == ArgKind::in ? "in" : kind == ArgKind::out ? "out" : "inout";
+  Handle view = builder.tensor(arg.name, access, dtype, named, where);
+  tensors.push_back({arg.name, kind, dtype, std::move(extents), view, where});
+  signature.args.push_back(std::move(arg));
+  return Tensor(serial, int(tensors.size()) - 1);
+}
+
+Tile Recorder::declareScalar(std::string_view name, DType dtype, Where where) {
+  TileType type{dtype, {}};
+  if (failed() || !freshName(name, where))
+    return poison(type);
+  if (isPacked(dtype) || dtype == index)
+    mistake(where, "scalar '" + std::string(name) + "' cannot have the dtype " + std::string(tessera::name(dtype)));
+  if (failed())
+    return poison(type);
+  signature.args.push_back({std::string(name), ArgKind::scalar, dtype, {}});
+  return wrap(builder.scalar(std::string(name), dtype, where), type);
+}
+
+void Recorder::openGrid(size_t, Where where) {
+  if (grid)
+    mistake(where, "parallel() is called twice: a kernel has one grid");
+  grid = where;
+}
+
+Tile Recorder::program(const Size &bound, int64_t block, Where where) {
+  if (block <= 0)
+    mistake(where, "a block of " + std::to_string(block) + " is not positive");
+  Extent extent = extentOf(bound, where, "a grid axis");
+  Tile size = indexOf(bound, where);
+  TileType type{index, {}};
+  if (failed())
+    return poison(type);
+  int axis = int(signature.grid.size());
+  signature.grid.push_back({extent, block});
+  return wrap(builder.program(handle(size), axis, block, where), type);
+}
+
+} // namespace tessera::dsl

@@ -1,0 +1,42 @@
+// Verbs on tiles: creation, products, shapes, choices, elementary functions, reductions.
+#pragma once
+#include "dsl/tile.h"
+
+namespace tessera::dsl {
+
+Tile zeros(Shape shape, DType dtype = f32, Where where = Where::current());
+Tile full(Shape shape, double value, DType dtype = f32, Where where = Where::current());
+// [n] of i32: 0, 1, ..., n-1.
+Tile iota(int64_t n, Where where = Where::current());
+
+// acc + a . b: [M,K] x [K,N] + [M,N], k added in ascending order. Both f32, f16 or bf16 -> f32; u8 or i8 each -> i32.
+Tile dot(Tile a, Tile b, Tile acc, Where where = Where::current());
+Tile dot(Tile a, Tile b, Where where = Where::current());
+Tile trans(Tile a, Where where = Where::current()); // [M,N] -> [N,M]
+// The same elements in row-major order.
+Tile reshape(Tile a, Shape shape, Where where = Where::current());
+
+// mask ? a : b, element by element; all three stretch to one shape.
+Tile where(Tile mask, Operand a, Operand b);
+// The larger (smaller) of two; of a NaN and a number the number.
+Tile max(Operand a, Operand b);
+Tile min(Operand a, Operand b);
+
+// Floats only, except abs. Accuracy is stated per target in docs/design.
+Tile exp2(Tile a, Where where = Where::current());
+Tile log2(Tile a, Where where = Where::current());
+Tile rsqrt(Tile a, Where where = Where::current());
+Tile sqrt(Tile a, Where where = Where::current());
+Tile tanh(Tile a, Where where = Where::current());
+Tile sin(Tile a, Where where = Where::current());
+Tile cos(Tile a, Where where = Where::current());
+Tile floor(Tile a, Where where = Where::current());
+Tile abs(Tile a, Where where = Where::current());
+
+// Along `axis`, which stays with extent 1. i32, i64 or floats (narrow integers first `.to(i32)`).
+Tile reduceMax(Tile a, int axis, Where where = Where::current());
+Tile reduceSum(Tile a, int axis, Where where = Where::current());
+Tile argMax(Tile a, int axis, Where where = Where::current());  // i32 positions, the lowest of equals
+Tile scanSum(Tile a, int axis, Where where = Where::current()); // inclusive running sum, same shape
+
+} // namespace tessera::dsl

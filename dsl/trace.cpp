@@ -1,0 +1,449 @@
+// Builder over MLIR, and traceKernel. The one place of the language that knows MLIR, with trace_order.cpp.
+#include "dsl/trace.h"
+#include "compiler/tile/tile.h"
+#include "dsl/recorder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace tessera::dsl {
+using namespace mlir;
+namespace ar = mlir::arith;
+
+void orderCanonically(Block &block); // trace_order.cpp
+
+struct Builder::State {
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  OpBuilder b{&context};
+  OwningOpRef<ModuleOp> module;
+  func::FuncOp kernel;
+
+  Location at(Where where) {
+    return FileLineColLoc::get(b.getStringAttr(where.file_name()), unsigned(where.line()), 0);
+  }
+  Type element(DType dtype) {
+    switch (dtype) {
+    case i1:
+      return b.getI1Type();
+    case u8:
+    case i8:
+      return b.getI8Type();
+    case i32:
+      return b.getI32Type();
+    case i64:
+      return b.getI64Type();
+    case index:
+      return b.getIndexType();
+    case f16:
+      return b.getF16Type();
+    case bf16:
+      return b.getBF16Type();
+    case f32:
+      return b.getF32Type();
+    case q4_0:
+    case q4_1:
+    case q8_0:
+      return tile::PackedType::get(&context, name(dtype));
+    }
+    llvm_unreachable("dtype");
+  }
+  Type type(const TileType &type) {
+    Type of = element(type.dtype);
+    return type.shape.empty() ? of : Type(RankedTensorType::get(type.shape, of));
+  }
+  Handle argument(unsigned number, Type type, DictionaryAttr attributes, Where where) {
+    (void)kernel.insertArgument(number, type, attributes, at(where));
+    return kernel.getArgument(number).getAsOpaquePointer();
+  }
+};
+
+static Value value(Handle handle) { return Value::getFromOpaquePointer(handle); }
+static Handle handle(Value value) { return value.getAsOpaquePointer(); }
+static SmallVector<Value> valuesOf(std::span<const Handle> handles) {
+  SmallVector<Value> out;
+  for (Handle one : handles)
+    out.push_back(value(one));
+  return out;
+}
+
+Builder::Builder() = default;
+Builder::~Builder() = default;
+Builder::Builder(const std::string &kernel) : state(std::make_unique<State>()) {
+  State &s = *state;
+  s.context.loadDialect<tile::TileDialect, ar::ArithDialect, math::MathDialect, scf::SCFDialect, func::FuncDialect>();
+  Location unknown = UnknownLoc::get(&s.context);
+  s.module = ModuleOp::create(unknown);
+  s.b.setInsertionPointToEnd(s.module->getBody());
+  s.kernel = func::FuncOp::create(s.b, unknown, kernel, s.b.getFunctionType({}, {}));
+  s.kernel->setAttr(tile::kernelAttr, s.b.getUnitAttr());
+  s.b.setInsertionPointToEnd(s.kernel.addEntryBlock());
+}
+
+Handle Builder::dim(const std::string &name, int number, Where where) {
+  OpBuilder &b = state->b;
+  return state->argument(number, b.getIndexType(),
+                         b.getDictionaryAttr(b.getNamedAttr(tile::dimAttr, b.getStringAttr(name))), where);
+}
+
+void Builder::setDivisor(int dim, int64_t divisor) {
+  state->kernel.setArgAttr(dim, tile::divisorAttr, state->b.getI64IntegerAttr(divisor));
+}
+
+Handle Builder::tensor(const std::string &name, std::string_view access, DType dtype,
+                       std::span<const NamedExtent> extents, Where where) {
+  OpBuilder &b = state->b;
+  SmallVector<int64_t> shape;
+  SmallVector<Attribute> sizes;
+  for (const NamedExtent &extent : extents) {
+    shape.push_back(extent.dim.empty() ? extent.size : ShapedType::kDynamic);
+    sizes.push_back(extent.dim.empty() ? Attribute(b.getI64IntegerAttr(extent.size)) : b.getStringAttr(extent.dim));
+  }
+  NamedAttribute attributes[] = {b.getNamedAttr(tile::nameAttr, b.getStringAttr(name)),
+                                 b.getNamedAttr(tile::accessAttr, b.getStringAttr(access)),
+                                 b.getNamedAttr(tile::extentsAttr, b.getArrayAttr(sizes))};
+  auto type = tile::ViewType::get(&state->context, shape, state->element(dtype));
+  return state->argument(state->kernel.getNumArguments(), type, b.getDictionaryAttr(attributes), where);
+}
+
+Handle Builder::scalar(const std::string &name, DType dtype, Where where) {
+  OpBuilder &b = state->b;
+  NamedAttribute attributes[] = {b.getNamedAttr(tile::nameAttr, b.getStringAttr(name)),
+                                 b.getNamedAttr(tile::accessAttr, b.getStringAttr("scalar"))};
+  return state->argument(state->kernel.getNumArguments(), state->element(dtype), b.getDictionaryAttr(attributes),
+                         where);
+}
+
+Handle Builder::program(Handle bound, int axis, int64_t block, Where where) {
+  return handle(tile::ProgramOp::create(state->b, state->at(where), value(bound), uint64_t(axis), uint64_t(block)));
+}
+
+Handle Builder::constant(std::variant<double, int64_t> number, const TileType &type, Where where) {
+  OpBuilder &b = state->b;
+  Type element = state->element(type.dtype);
+  TypedAttr one;
+  if (auto *real = std::get_if<double>(&number))
+    one = b.getFloatAttr(element, *real);
+  else
+    one = b.getIntegerAttr(element, std::get<int64_t>(number));
+  if (!type.shape.empty())
+    one = DenseElementsAttr::get(cast<RankedTensorType>(state->type(type)), Attribute(one));
+  return handle(ar::ConstantOp::create(b, state->at(where), one));
+}
+
+static ar::CmpFPredicate floatPredicate(Element op) {
+  switch (op) {
+  case Element::eq:
+    return ar::CmpFPredicate::OEQ;
+  case Element::ne:
+    return ar::CmpFPredicate::UNE;
+  case Element::lt:
+    return ar::CmpFPredicate::OLT;
+  case Element::le:
+    return ar::CmpFPredicate::OLE;
+  case Element::gt:
+    return ar::CmpFPredicate::OGT;
+  default:
+    return ar::CmpFPredicate::OGE;
+  }
+}
+
+static ar::CmpIPredicate integerPredicate(Element op, bool isSigned) {
+  using P = ar::CmpIPredicate;
+  switch (op) {
+  case Element::eq:
+    return P::eq;
+  case Element::ne:
+    return P::ne;
+  case Element::lt:
+    return isSigned ? P::slt : P::ult;
+  case Element::le:
+    return isSigned ? P::sle : P::ule;
+  case Element::gt:
+    return isSigned ? P::sgt : P::ugt;
+  default:
+    return isSigned ? P::sge : P::uge;
+  }
+}
+
+static bool isSigned(DType dtype) { return dtype == i8 || dtype == i32 || dtype == i64; }
+
+static Value floatElement(OpBuilder &b, Location at, Element op, ArrayRef<Value> v) {
+  switch (op) {
+  case Element::add:
+    return ar::AddFOp::create(b, at, v[0], v[1]);
+  case Element::sub:
+    return ar::SubFOp::create(b, at, v[0], v[1]);
+  case Element::mul:
+    return ar::MulFOp::create(b, at, v[0], v[1]);
+  case Element::div:
+    return ar::DivFOp::create(b, at, v[0], v[1]);
+  case Element::min:
+    return ar::MinNumFOp::create(b, at, v[0], v[1]);
+  case Element::max:
+    return ar::MaxNumFOp::create(b, at, v[0], v[1]);
+  case Element::exp2:
+    return math::Exp2Op::create(b, at, v[0]);
+  case Element::log2:
+    return math::Log2Op::create(b, at, v[0]);
+  case Element::rsqrt:
+    return math::RsqrtOp::create(b, at, v[0]);
+  case Element::sqrt:
+    return math::SqrtOp::create(b, at, v[0]);
+  case Element::tanh:
+    return math::TanhOp::create(b, at, v[0]);
+  case Element::sin:
+    return math::SinOp::create(b, at, v[0]);
+  case Element::cos:
+    return math::CosOp::create(b, at, v[0]);
+  case Element::floor:
+    return math::FloorOp::create(b, at, v[0]);
+  case Element::abs:
+    return math::AbsFOp::create(b, at, v[0]);
+  case Element::neg:
+    return ar::NegFOp::create(b, at, v[0]);
+  default:
+    return ar::CmpFOp::create(b, at, floatPredicate(op), v[0], v[1]);
+  }
+}
+
+static Value integerElement(OpBuilder &b, Location at, Element op, bool isSigned, ArrayRef<Value> v) {
+  switch (op) {
+  case Element::add:
+    return ar::AddIOp::create(b, at, v[0], v[1]);
+  case Element::sub:
+    return ar::SubIOp::create(b, at, v[0], v[1]);
+  case Element::mul:
+    return ar::MulIOp::create(b, at, v[0], v[1]);
+  case Element::div:
+    return isSigned ? Value(ar::DivSIOp::create(b, at, v[0], v[1])) : ar::DivUIOp::create(b, at, v[0], v[1]);
+  case Element::rem:
+    return isSigned ? Value(ar::RemSIOp::create(b, at, v[0], v[1])) : ar::RemUIOp::create(b, at, v[0], v[1]);
+  case Element::min:
+    return isSigned ? Value(ar::MinSIOp::create(b, at, v[0], v[1])) : ar::MinUIOp::create(b, at, v[0], v[1]);
+  case Element::max:
+    return isSigned ? Value(ar::MaxSIOp::create(b, at, v[0], v[1])) : ar::MaxUIOp::create(b, at, v[0], v[1]);
+  case Element::bitAnd:
+    return ar::AndIOp::create(b, at, v[0], v[1]);
+  case Element::bitOr:
+    return ar::OrIOp::create(b, at, v[0], v[1]);
+  case Element::bitXor:
+    return ar::XOrIOp::create(b, at, v[0], v[1]);
+  case Element::shl:
+    return ar::ShLIOp::create(b, at, v[0], v[1]);
+  case Element::shr:
+    return isSigned ? Value(ar::ShRSIOp::create(b, at, v[0], v[1])) : ar::ShRUIOp::create(b, at, v[0], v[1]);
+  case Element::abs:
+    return math::AbsIOp::create(b, at, v[0]);
+  default:
+    return ar::CmpIOp::create(b, at, integerPredicate(op, isSigned), v[0], v[1]);
+  }
+}
+
+Handle Builder::element(Element op, DType operands, std::span<const Handle> handles, Where where) {
+  SmallVector<Value> v = valuesOf(handles);
+  Location at = state->at(where);
+  if (op == Element::select)
+    return handle(ar::SelectOp::create(state->b, at, v[0], v[1], v[2]));
+  if (info(operands).isFloat)
+    return handle(floatElement(state->b, at, op, v));
+  return handle(integerElement(state->b, at, op, isSigned(operands), v));
+}
+
+Handle Builder::convert(Handle from, const TileType &type, DType to, Where where) {
+  OpBuilder &b = state->b;
+  Location at = state->at(where);
+  Value v = value(from);
+  Type wanted = state->type({to, type.shape});
+  const DTypeInfo &a = info(type.dtype), &z = info(to);
+  if (v.getType() == wanted) // u8 and i8 share their bits
+    return from;
+  if (to == index || (type.dtype == index && !z.isFloat))
+    return handle(ar::IndexCastOp::create(b, at, wanted, v));
+  if (type.dtype == index) {
+    Value wide = ar::IndexCastOp::create(b, at, b.getI64Type(), v);
+    return handle(ar::SIToFPOp::create(b, at, wanted, wide));
+  }
+  if (a.isFloat && z.isFloat) {
+    if (a.bits == z.bits) // f16 <-> bf16: by way of f32, which holds both
+      v = ar::ExtFOp::create(b, at, state->type({f32, type.shape}), v);
+    return handle(a.bits < z.bits ? Value(ar::ExtFOp::create(b, at, wanted, v))
+                                  : ar::TruncFOp::create(b, at, wanted, v));
+  }
+  bool fromSigned = isSigned(type.dtype);
+  if (z.isFloat)
+    return handle(fromSigned ? Value(ar::SIToFPOp::create(b, at, wanted, v)) : ar::UIToFPOp::create(b, at, wanted, v));
+  if (a.isFloat)
+    return handle(isSigned(to) ? Value(ar::FPToSIOp::create(b, at, wanted, v))
+                               : ar::FPToUIOp::create(b, at, wanted, v));
+  if (type.dtype == i1 || a.bits < z.bits)
+    return handle(fromSigned ? Value(ar::ExtSIOp::create(b, at, wanted, v)) : ar::ExtUIOp::create(b, at, wanted, v));
+  return handle(ar::TruncIOp::create(b, at, wanted, v));
+}
+
+Handle Builder::shape(Shaping op, Handle from, const TileType &to, Where where) {
+  OpBuilder &b = state->b;
+  Location at = state->at(where);
+  Type type = state->type(to);
+  switch (op) {
+  case Shaping::splat:
+    return handle(tile::SplatOp::create(b, at, type, value(from)));
+  case Shaping::broadcast:
+    return handle(tile::BroadcastOp::create(b, at, type, value(from)));
+  case Shaping::reshape:
+    return handle(tile::ReshapeOp::create(b, at, type, value(from)));
+  case Shaping::trans:
+    return handle(tile::TransOp::create(b, at, type, value(from)));
+  }
+  llvm_unreachable("shaping");
+}
+
+Handle Builder::dot(const Dot &dot, Where where) {
+  Value acc = value(dot.acc);
+  return handle(tile::DotOp::create(state->b, state->at(where), acc.getType(), value(dot.a), value(dot.b), acc,
+                                    dot.aUnsigned, dot.bUnsigned));
+}
+
+Handle Builder::reduce(Reduction kind, Handle from, int axis, const TileType &to, Where where) {
+  OpBuilder &b = state->b;
+  Location at = state->at(where);
+  Type type = state->type(to);
+  if (kind == Reduction::scan)
+    return handle(tile::ScanOp::create(b, at, type, value(from), uint64_t(axis)));
+  if (kind == Reduction::argMax)
+    return handle(tile::ArgMaxOp::create(b, at, type, value(from), uint64_t(axis)));
+  auto how = kind == Reduction::max ? tile::ReduceKind::max : tile::ReduceKind::sum;
+  return handle(tile::ReduceOp::create(b, at, type, how, value(from), uint64_t(axis)));
+}
+
+Handle Builder::iota(Handle origin, int64_t size, Where where) {
+  return handle(tile::IotaOp::create(state->b, state->at(where), state->type({i32, {size}}), value(origin)));
+}
+
+namespace {
+struct Subscripts {
+  SmallVector<Value> values;
+  SmallVector<int32_t> kinds;
+  SmallVector<int64_t> sizes;
+  Value mask;
+
+  explicit Subscripts(const Access &access) : mask(access.mask ? value(access.mask) : Value()) {
+    for (const AxisAccess &axis : access.axes) {
+      kinds.push_back(int32_t(kind(axis.kind)));
+      sizes.push_back(axis.size);
+      if (axis.first)
+        values.push_back(value(axis.first));
+      if (axis.second)
+        values.push_back(value(axis.second));
+    }
+  }
+  static tile::Subscript kind(AxisAccess::Kind kind) {
+    switch (kind) {
+    case AxisAccess::point:
+      return tile::Subscript::point;
+    case AxisAccess::range:
+      return tile::Subscript::range;
+    case AxisAccess::all:
+      return tile::Subscript::all;
+    case AxisAccess::each:
+      return tile::Subscript::each;
+    }
+    llvm_unreachable("subscript");
+  }
+};
+} // namespace
+
+Handle Builder::load(const Access &access, const TileType &type, Where where) {
+  Subscripts s(access);
+  tile::ComponentAttr component;
+  if (access.part != Part::whole)
+    component = tile::ComponentAttr::get(&state->context, access.part == Part::codes    ? tile::Component::codes
+                                                          : access.part == Part::scales ? tile::Component::scales
+                                                                                        : tile::Component::mins);
+  return handle(tile::LoadOp::create(state->b, state->at(where), state->type(type), value(access.view), s.values,
+                                     s.mask, s.kinds, s.sizes, component));
+}
+
+void Builder::store(const Access &access, Handle stored, bool atomicAdd, Where where) {
+  Subscripts s(access);
+  if (atomicAdd)
+    tile::AtomicAddOp::create(state->b, state->at(where), value(stored), value(access.view), s.values, s.mask, s.kinds,
+                              s.sizes);
+  else
+    tile::StoreOp::create(state->b, state->at(where), value(stored), value(access.view), s.values, s.mask, s.kinds,
+                          s.sizes);
+}
+
+LoopValues Builder::openLoop(Handle bound, int64_t step, std::span<const Handle> start, Where where) {
+  OpBuilder &b = state->b;
+  Location at = state->at(where);
+  Value zero = ar::ConstantIndexOp::create(b, at, 0), by = ar::ConstantIndexOp::create(b, at, step);
+  auto loop = scf::ForOp::create(b, at, zero, value(bound), by, valuesOf(start));
+  b.setInsertionPointToStart(loop.getBody());
+  LoopValues out{loop.getOperation(), handle(loop.getInductionVar()), {}};
+  for (Value carried : loop.getRegionIterArgs())
+    out.carried.push_back(handle(carried));
+  return out;
+}
+
+std::vector<Handle> Builder::closeLoop(const LoopValues &values, std::span<const Handle> next) {
+  OpBuilder &b = state->b;
+  auto loop = cast<scf::ForOp>(static_cast<Operation *>(values.op));
+  if (next.empty()) // made with its terminator already
+    b.setInsertionPointAfter(loop);
+  else
+    scf::YieldOp::create(b, loop.getLoc(), valuesOf(next));
+  b.setInsertionPointAfter(loop);
+  std::vector<Handle> out;
+  for (Value result : loop.getResults())
+    out.push_back(handle(result));
+  return out;
+}
+
+bool Builder::inScope(Handle of) const {
+  Block *home = value(of).getParentBlock();
+  for (Block *block = state->b.getInsertionBlock(); block;
+       block = block->getParentOp() ? block->getParentOp()->getBlock() : nullptr)
+    if (block == home)
+      return true;
+  return false;
+}
+
+Result<Builder::Text> Builder::finish() {
+  State &s = *state;
+  func::ReturnOp::create(s.b, s.kernel.getLoc());
+  orderCanonically(s.kernel.getBody().front());
+  std::string complaint;
+  ScopedDiagnosticHandler handler(&s.context, [&](Diagnostic &diagnostic) {
+    complaint += diagnostic.str() + "; ";
+    return success();
+  });
+  if (failed(verify(*s.module)))
+    return internalError("the trace of '" + s.kernel.getName().str() + "' is not valid IR: " + complaint);
+  Text out;
+  llvm::raw_string_ostream located(out.located), bare(out.bare);
+  s.module->print(located, OpPrintingFlags().enableDebugInfo(true, /*prettyForm=*/false));
+  s.module->print(bare);
+  return out;
+}
+
+} // namespace tessera::dsl
+
+namespace tessera {
+
+Result<Program> traceKernel(std::string name, std::string config, const std::function<void(dsl::Kernel &)> &define,
+                            dsl::Where where) {
+  dsl::Recorder recorder(name, where);
+  dsl::Kernel kernel;
+  define(kernel);
+  if (auto mistake = recorder.finish())
+    return invalidArgument(std::move(*mistake));
+  dsl::Builder::Text text = TESSERA_TRY(recorder.builder.finish());
+  return Program{std::move(recorder.signature), std::move(config), std::move(text.located), std::move(text.bare)};
+}
+
+} // namespace tessera
