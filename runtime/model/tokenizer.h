@@ -4,6 +4,7 @@
 #include "runtime/model/gguf.h"
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ public:
   // Errors name the file and the key: another tokenizer model, an unknown pre-tokenizer, damaged lists.
   static Result<Tokenizer> fromGguf(const Gguf &file);
 
-  // Any bytes are accepted: what is not UTF-8 is encoded byte by byte. Time is O(n log n) in a word's length.
+  // Any bytes are accepted: as in llama.cpp, each byte that is no part of a UTF-8 character reads as U+FFFD, and bytes
+  // for which the vocabulary has no token are left out. O(n log n).
   Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
 
   // The bytes of one token (not always whole UTF-8); control tokens and ids outside the vocabulary are empty.
