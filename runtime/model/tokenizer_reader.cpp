@@ -54,10 +54,13 @@ Result<std::optional<int32_t>> tokenId(const Gguf &file, const State &state, std
   return std::optional<int32_t>(int32_t(id));
 }
 
-// Files seldom name all tokens that end a turn, so those that the field knows by their spelling count too.
+// Files seldom name all tokens that end a turn, so those that the field knows by their spelling count too. The last two
+// rows end a fill-in-the-middle answer. Source: llama.cpp's llama-vocab.cpp.
 constexpr std::string_view endSpellings[] = {
-    "<|eot_id|>",    "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",        "<end_of_turn>",
-    "<|endoftext|>", "<|eom_id|>", "<EOT>",   "_<EOT>",     "<|end_of_text|>",
+    "<|eot_id|>",    "<|im_end|>",    "<|end|>",    "<|return|>", "<|call|>",        "<end_of_turn>",
+    "<|endoftext|>", "<|eom_id|>",    "<EOT>",      "_<EOT>",     "<|end_of_text|>", "<|file_sep|>",
+    "<|fim_repo|>",  "<|repo_name|>", "<fim-repo>", "<REPO>",     "<reponame>",      "<|fim_pad|>",
+    "<fim-pad>",     "<fim_pad>",     "<PAD>",      "[PAD]",
 };
 
 Status readEnds(const Gguf &file, State &state) {
