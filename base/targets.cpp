@@ -15,7 +15,7 @@ static constexpr std::array<Target, 5> rows = {{
     {"cpu-avx512", Vendor::cpu, "x86-64-v4", "", 64, 32, 1 << 16, "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"},
     {"cpu-avxvnni", Vendor::cpu, "x86-64-v3", "+avxvnni", 32, 16, 1 << 16, "avx2,fma,f16c,avx_vnni"},
     {"cpu-avx2", Vendor::cpu, "x86-64-v3", "", 32, 16, 1 << 16, "avx2,fma,f16c"},
-    {"cpu-baseline", Vendor::cpu, "x86-64", "", 16, 16, 1 << 16, ""},
+    {"cpu-baseline", Vendor::cpu, "x86-64-v2", "", 16, 16, 1 << 16, "sse4_1"},
 }};
 
 std::span<const Target> targets() { return rows; }
@@ -24,6 +24,7 @@ static bool hostHas(std::string_view feature) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   const std::pair<std::string_view, bool> present[] = {
+      {"sse4_1", __builtin_cpu_supports("sse4.1")},
       {"avx2", __builtin_cpu_supports("avx2")},
       {"fma", __builtin_cpu_supports("fma")},
       {"f16c", __builtin_cpu_supports("avx2")}, // every AVX2 CPU has F16C; g++ 12 has no name for it

@@ -237,8 +237,8 @@ LogicalResult DotOp::verify() {
       a.getDimSize(0) != c.getDimSize(0) || b.getDimSize(1) != c.getDimSize(1))
     return emitOpError() << "multiplies " << a << " by " << b << " into " << c;
   Type ea = a.getElementType(), eb = b.getElementType(), ec = c.getElementType();
-  bool floats = ea == eb && isa<FloatType>(ea) && ec.isF32(),
-       ints = ea.isInteger(8) && eb.isInteger(8) && ec.isInteger(32);
+  bool floats = ea == eb && isa<FloatType>(ea) && ec.isF32();
+  bool ints = ea == eb && (ea.isInteger(8) || ea.isInteger(32)) && ec.isInteger(32);
   if (!floats && !ints)
     return emitOpError() << "has no meaning for " << ea << " x " << eb << " -> " << ec;
   return success();

@@ -1,4 +1,5 @@
 // tessera-opt: runs compiler passes on tile IR text, for FileCheck tests and for looking at one stage by itself.
+#include "compiler/pipeline.h"
 #include "compiler/tile/tile.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -9,5 +10,6 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(dialects);
   dialects.insert<tessera::tile::TileDialect>();
   mlir::registerAllPasses();
+  tessera::registerTesseraPasses();
   return failed(mlir::MlirOptMain(argc, argv, "Tessera's passes on tile IR\n", dialects));
 }

@@ -1,0 +1,107 @@
+#include "compiler/passes/inside.h"
+#include "compiler/passes/passes.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <numeric>
+
+using namespace mlir;
+
+namespace tessera {
+
+int64_t knownDivisor(Value value) {
+  if (auto constant = getConstantIntValue(value))
+    return std::abs(*constant);
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())) {
+      auto divisor = function.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), tile::divisorAttr);
+      return divisor ? divisor.getInt() : 1;
+    }
+    if (auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp()); loop && value == loop.getInductionVar())
+      return std::gcd(knownDivisor(loop.getLowerBound()), knownDivisor(loop.getStep()));
+    return 1;
+  }
+  if (auto program = value.getDefiningOp<tile::ProgramOp>())
+    return program.getBlock();
+  if (auto product = value.getDefiningOp<arith::MulIOp>())
+    return knownDivisor(product.getLhs()) * knownDivisor(product.getRhs());
+  if (Operation *op = value.getDefiningOp(); isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op))
+    return std::gcd(knownDivisor(op->getOperand(0)), knownDivisor(op->getOperand(1)));
+  if (auto quotient = value.getDefiningOp<arith::DivUIOp>())
+    if (auto by = getConstantIntValue(quotient.getRhs()); by && *by > 0)
+      if (int64_t all = knownDivisor(quotient.getLhs()); all % *by == 0)
+        return all / *by;
+  return 1;
+}
+
+bool isInside(Value origin, Value bound, int64_t size, ArrayRef<InsideFact> facts) {
+  for (const InsideFact &fact : facts)
+    if (origin == fact.origin && bound == fact.bound && size <= fact.size)
+      return true;
+  auto originOp = origin.getDefiningOp(), boundOp = bound.getDefiningOp();
+  if (auto a = dyn_cast_or_null<arith::DivUIOp>(originOp))
+    if (auto b = dyn_cast_or_null<arith::DivUIOp>(boundOp)) {
+      // o + s <= b with o and s multiples of c gives o/c + s/c <= floor(b/c).
+      auto by = getConstantIntValue(a.getRhs());
+      return by && *by > 0 && by == getConstantIntValue(b.getRhs()) && knownDivisor(a.getLhs()) % *by == 0 &&
+             isInside(a.getLhs(), b.getLhs(), size * *by, facts);
+    }
+  if (auto a = dyn_cast_or_null<arith::AddIOp>(originOp))
+    if (auto b = dyn_cast_or_null<arith::AddIOp>(boundOp))
+      for (int i : {0, 1})
+        for (int j : {0, 1})
+          if (a->getOperand(i) == b->getOperand(j))
+            return isInside(a->getOperand(1 - i), b->getOperand(1 - j), size, facts);
+  return false;
+}
+
+// Calls visit(kind, operands, axis) for every subscript of an access; operands are those of that subscript.
+template <class Op, class Visit> static void visitSubscripts(Op access, Visit visit) {
+  OperandRange operands = access.getSubscripts();
+  unsigned next = 0;
+  for (auto [axis, kind] : llvm::enumerate(access.getKinds())) {
+    auto subscript = tile::Subscript(kind);
+    unsigned count = subscript == tile::Subscript::all ? 0 : subscript == tile::Subscript::range ? 2 : 1;
+    visit(subscript, operands.slice(next, count), axis);
+    next += count;
+  }
+}
+
+template <class Visit> static void visitAccesses(Operation *root, Visit visit) {
+  root->walk([&](Operation *op) {
+    llvm::TypeSwitch<Operation *>(op).Case<tile::LoadOp, tile::StoreOp, tile::AtomicAddOp>(visit);
+  });
+}
+
+bool anyInside(Operation *root, ArrayRef<InsideFact> facts) {
+  bool any = false;
+  visitAccesses(root, [&](auto access) {
+    visitSubscripts(access, [&](tile::Subscript kind, OperandRange operands, size_t axis) {
+      any |= kind == tile::Subscript::range && isInside(operands[0], operands[1], access.getSizes()[axis], facts);
+    });
+  });
+  return any;
+}
+
+int markWhole(Operation *root, ArrayRef<InsideFact> facts) {
+  int remaining = 0;
+  visitAccesses(root, [&](auto access) {
+    SmallVector<int32_t> kinds(access.getKinds());
+    SmallVector<Value> kept;
+    visitSubscripts(access, [&](tile::Subscript kind, OperandRange operands, size_t axis) {
+      if (kind == tile::Subscript::range) {
+        if (isInside(operands[0], operands[1], access.getSizes()[axis], facts)) {
+          kinds[axis] = int32_t(tile::Subscript::whole);
+          operands = operands.take_front(1);
+        } else {
+          ++remaining;
+        }
+      }
+      llvm::append_range(kept, operands);
+    });
+    access.getSubscriptsMutable().assign(kept);
+    access.setKinds(kinds);
+  });
+  return remaining;
+}
+
+} // namespace tessera

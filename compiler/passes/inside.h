@@ -1,0 +1,28 @@
+// Proofs that a range lies inside its bound, so that its accesses need no mask.
+#pragma once
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace tessera {
+
+// origin + size <= bound holds.
+struct InsideFact {
+  mlir::Value origin, bound;
+  int64_t size;
+};
+
+// The largest known constant divisor of an index value (0 for the constant zero): from constants, tile.divisor on
+// arguments, program and loop origins, sums and products.
+int64_t knownDivisor(mlir::Value value);
+
+// Whether [origin, origin + size) is within bound, given the facts: directly, shifted by the same amount on both sides,
+// or divided by the same constant.
+bool isInside(mlir::Value origin, mlir::Value bound, int64_t size, llvm::ArrayRef<InsideFact> facts);
+
+// Whether some access below `root` has a `range` subscript that the facts prove inside.
+bool anyInside(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
+
+// Turns every `range` subscript below `root` that is inside its bound into a `whole` one. Returns how many remain.
+int markWhole(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
+
+} // namespace tessera

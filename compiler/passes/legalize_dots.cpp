@@ -1,0 +1,50 @@
+#include "base/target.h"
+#include "compiler/passes/passes.h"
+#include "compiler/target/cpu/mma.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILELEGALIZEDOTS
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+// Operands that no matrix operation of the target takes are widened, which loses nothing: halves to f32, bytes to i32.
+struct LegalizeDots : tessera::impl::TileLegalizeDotsBase<LegalizeDots> {
+  using Base::Base;
+  void runOnOperation() override {
+    auto row = findTarget(std::string(target));
+    if (!row) {
+      getOperation().emitError(row.error().message);
+      return signalPassFailure();
+    }
+    getOperation()->walk([&](tile::DotOp dot) {
+      if (cpu::chooseMma(**row, dot))
+        return;
+      widen(dot.getLhsMutable(), dot.getLhsUnsigned());
+      widen(dot.getRhsMutable(), dot.getRhsUnsigned());
+      dot.setLhsUnsigned(false);
+      dot.setRhsUnsigned(false);
+    });
+  }
+
+  static void widen(OpOperand &operand, bool isUnsigned) {
+    Value value = operand.get();
+    OpBuilder b(operand.getOwner());
+    b.setInsertionPointAfterValue(value);
+    auto type = cast<RankedTensorType>(value.getType());
+    bool isFloat = isa<FloatType>(type.getElementType());
+    Type wide = type.clone(isFloat ? Type(b.getF32Type()) : b.getI32Type());
+    Location loc = operand.getOwner()->getLoc();
+    if (type == wide)
+      return;
+    operand.set(isFloat      ? arith::ExtFOp::create(b, loc, wide, value).getResult()
+                : isUnsigned ? arith::ExtUIOp::create(b, loc, wide, value).getResult()
+                             : arith::ExtSIOp::create(b, loc, wide, value).getResult());
+  }
+};
+
+} // namespace

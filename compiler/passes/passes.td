@@ -1,0 +1,41 @@
+// Passes of the pipeline, in the order in which compiler/pipeline.cpp runs them.
+#ifndef TESSERA_PASSES
+#define TESSERA_PASSES
+include "mlir/Pass/PassBase.td"
+
+class Tile_Pass<string name> : Pass<name, "::mlir::func::FuncOp"> {
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileCheckSizes : Tile_Pass<"tile-check-sizes"> {
+  let summary = "refuse tiles and dots that the target cannot hold";
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+def TileSplitEdges : Tile_Pass<"tile-split-edges"> {
+  let summary = "one body without masks for programs inside the tensors, one with masks for those at an edge";
+}
+def TilePeelLoops : Tile_Pass<"tile-peel-loops"> {
+  let summary = "a loop without masks for whole steps, then one masked step for the rest";
+}
+def TileLegalizeDots : Tile_Pass<"tile-legalize-dots"> {
+  let summary = "widen dot operands to types that one of the target's matrix operations multiplies";
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+def TileAssignLayouts : Tile_Pass<"tile-assign-layouts"> {
+  let summary = "give every tile a layout, and convert where a dot wants another";
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+def TileVerifyLayouts : Tile_Pass<"tile-verify-layouts"> {
+  let summary = "every tile has a layout that covers it, and element-wise operands agree";
+}
+def TileLowerCpu : Pass<"tile-lower-cpu", "::mlir::ModuleOp"> {
+  let summary = "tiles become vector registers; a kernel becomes a function over a range of programs";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+def ExpandMath : Tile_Pass<"expand-math"> {
+  let summary = "elementary functions and half conversions that the target lacks, as polynomials and bit arithmetic";
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+#endif

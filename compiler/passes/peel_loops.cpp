@@ -1,0 +1,52 @@
+#include "compiler/passes/inside.h"
+#include "compiler/passes/passes.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILEPEELLOOPS
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+// for i in 0..n by s { body }  ->  for i in 0..(n - n % s) by s { body without masks }; for i in that..n by s { body }
+struct PeelLoops : tessera::impl::TilePeelLoopsBase<PeelLoops> {
+  void runOnOperation() override {
+    SmallVector<scf::ForOp> loops;
+    getOperation()->walk([&](scf::ForOp loop) { loops.push_back(loop); }); // inner loops first
+    for (scf::ForOp loop : loops)
+      peel(loop);
+  }
+
+  void peel(scf::ForOp loop) {
+    auto step = getConstantIntValue(loop.getStep());
+    if (!step || *step <= 1 || getConstantIntValue(loop.getLowerBound()) != 0)
+      return;
+    Value bound = loop.getUpperBound();
+    InsideFact fact{loop.getInductionVar(), bound, *step};
+    if (knownDivisor(bound) % *step == 0) {
+      markWhole(loop, fact);
+      return;
+    }
+    if (!anyInside(loop, fact))
+      return;
+    OpBuilder b(loop);
+    Location loc = loop.getLoc();
+    Value rest = arith::RemUIOp::create(b, loc, bound, loop.getStep());
+    Value wholeEnd = arith::SubIOp::create(b, loc, bound, rest);
+    b.setInsertionPointAfter(loop);
+    IRMapping map;
+    auto tail = cast<scf::ForOp>(b.clone(*loop, map));
+    loop.getResults().replaceAllUsesWith(tail.getResults());
+    tail.setLowerBound(wholeEnd);
+    tail.getInitArgsMutable().assign(loop.getResults());
+    markWhole(loop, fact); // while the loop still runs to `bound`, which the subscripts name
+    loop.setUpperBound(wholeEnd);
+  }
+};
+
+} // namespace

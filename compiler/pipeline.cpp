@@ -1,0 +1,52 @@
+#include "compiler/pipeline.h"
+#include "compiler/passes/passes.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace tessera {
+
+void addTileStage(OpPassManager &pm, const Target &target, const Schedule &schedule) {
+  std::string name(target.name);
+  pm.addNestedPass<func::FuncOp>(createTileCheckSizes({name}));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  if (schedule.splitEdges)
+    pm.addNestedPass<func::FuncOp>(createTileSplitEdges());
+  if (schedule.peelLoops)
+    pm.addNestedPass<func::FuncOp>(createTilePeelLoops());
+}
+
+void addLayoutStage(OpPassManager &pm, const Target &target) {
+  std::string name(target.name);
+  pm.addNestedPass<func::FuncOp>(createTileLegalizeDots({name}));
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createTileAssignLayouts({name}));
+  pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());
+}
+
+void addLoweringStage(OpPassManager &pm, const Target &target) {
+  std::string name(target.name);
+  pm.addPass(createTileLowerCpu({name}));
+  pm.addNestedPass<func::FuncOp>(createExpandMath({name}));
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void registerTesseraPasses() { registerTilePasses(); }
+
+} // namespace tessera

@@ -1,0 +1,278 @@
+// Memory: tile loads and stores, plain and packed. A register whose lanes are consecutive in memory is one (masked)
+// vector access; any other is built lane by lane.
+#include "compiler/passes/inside.h"
+#include "compiler/target/cpu/lower.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+namespace tessera::cpu {
+
+// What all registers of one access share.
+struct Lowering::Address {
+  SmallVector<AxisAccess> axes;
+  Registers sizes;                                         // i64, one an axis
+  Registers strides;                                       // i64, in elements; plain views only
+  Value base;                                              // pointer
+  Value offset;                                            // i64: elements to the origin of the tile; plain views only
+  SmallVector<Value> origins;                              // i64 per axis; null for `all` and gathers
+  const Registers *mask = nullptr;                         // explicit, in the access's layout
+  llvm::DenseMap<std::pair<int, int64_t>, Value> gathered; // (axis, element) -> i64 index
+};
+
+static Value addI(OpBuilder &b, Location loc, Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
+static Value mulI(OpBuilder &b, Location loc, Value x, Value y) { return arith::MulIOp::create(b, loc, x, y); }
+
+Lowering::Address Lowering::addressOf(Operation *access, tile::ViewType view, Value viewValue) {
+  Location loc = access->getLoc();
+  Address a;
+  a.axes = axesOf(access);
+  a.base = scalar(viewValue);
+  a.sizes = extents.find(viewValue)->second;
+  for (const AxisAccess &axis : a.axes) {
+    bool gathered = axis.kind == tile::Subscript::each;
+    a.origins.push_back(axis.index && !gathered ? scalar(axis.index) : Value());
+  }
+  if (packedFormat(view))
+    return a;
+  Value stride = constantI64(1);
+  a.strides.resize(a.axes.size());
+  a.offset = constantI64(0);
+  for (int axis = int(a.axes.size()) - 1; axis >= 0; --axis) {
+    a.strides[axis] = stride;
+    if (a.origins[axis])
+      a.offset = addI(b, loc, a.offset, mulI(b, loc, a.origins[axis], stride));
+    if (axis > 0)
+      stride = mulI(b, loc, stride, a.sizes[axis]);
+  }
+  return a;
+}
+
+// The i64 index of a tile element along a gathered axis.
+Value Lowering::gatheredIndex(Address &a, int axis, int64_t element, Location loc) {
+  Value &index = a.gathered[{axis, element}];
+  if (index)
+    return index;
+  Layout layout = tile::layoutOf(cast<RankedTensorType>(a.axes[axis].index.getType()));
+  int64_t lanes = layout.lanes(), place = layout.inverse()[element];
+  Value reg = regs(a.axes[axis].index)[place / lanes];
+  Value narrow = lanes == 1 ? reg : vector::ExtractOp::create(b, loc, reg, place % lanes).getResult();
+  return index = arith::ExtSIOp::create(b, loc, b.getI64Type(), narrow);
+}
+
+// Pointer to the element at tile coordinate `at` of a plain view.
+Value Lowering::elementPointer(Address &a, const Coordinate &at, Type element, Location loc) {
+  Value offset = a.offset;
+  int64_t constant = 0; // along the last axis, whose stride is 1
+  for (auto [axis, access] : llvm::enumerate(a.axes)) {
+    if (access.tileAxis < 0)
+      continue;
+    int64_t step = at[access.tileAxis];
+    bool last = axis + 1 == a.axes.size();
+    if (access.kind == tile::Subscript::each)
+      offset = addI(b, loc, offset, mulI(b, loc, gatheredIndex(a, axis, step, loc), a.strides[axis]));
+    else if (last)
+      constant = step;
+    else if (step)
+      offset = addI(b, loc, offset, mulI(b, loc, constantI64(step), a.strides[axis]));
+  }
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Value at0 = LLVM::GEPOp::create(b, loc, pointer, element, a.base, ArrayRef<LLVM::GEPArg>{offset});
+  return constant
+             ? LLVM::GEPOp::create(b, loc, pointer, element, at0, ArrayRef<LLVM::GEPArg>{int32_t(constant)}).getResult()
+             : at0;
+}
+
+// Pointer to the byte that holds the element at `at` of a packed view, and (for codes below 8 bits) how far the code
+// must be shifted down in it: a constant, since only columns move it.
+std::pair<Value, int64_t> Lowering::packedPointer(Address &a, tile::LoadOp op, const Coordinate &at) {
+  Location loc = op.getLoc();
+  const PackedFormat &format = *packedFormat(op.getView().getType());
+  bool codes = *op.getComponent() == tile::Component::codes;
+  const AxisAccess &rows = a.axes[0], &columns = a.axes[1];
+  int64_t row = rows.tileAxis >= 0 ? at[rows.tileAxis] : 0, column = columns.tileAxis >= 0 ? at[columns.tileAxis] : 0;
+
+  // Row: panel number and the row in the panel, the latter a constant where the origin is a whole panel.
+  Value panel, rowInPanel;
+  int64_t fixedRow = 0;
+  Value sixteen = constantI64(panelRows);
+  if (rows.kind == tile::Subscript::each || knownDivisor(rows.index) % panelRows) {
+    Value number = rows.kind == tile::Subscript::each ? gatheredIndex(a, 0, row, loc)
+                   : row                              ? addI(b, loc, a.origins[0], constantI64(row))
+                                                      : a.origins[0];
+    panel = arith::DivUIOp::create(b, loc, number, sixteen);
+    rowInPanel = arith::RemUIOp::create(b, loc, number, sixteen);
+  } else {
+    panel = addI(b, loc, arith::DivUIOp::create(b, loc, a.origins[0], sixteen), constantI64(row / panelRows));
+    fixedRow = row % panelRows;
+  }
+  // Column: the view's column axis is subscripted in values; a scale's tile column is a block already.
+  Value blockSize = constantI64(format.block);
+  Value block = arith::DivUIOp::create(b, loc, a.origins[1] ? a.origins[1] : constantI64(0), blockSize);
+  block = addI(b, loc, block, constantI64(codes ? column / format.block : column));
+  Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
+  Value number = addI(b, loc, mulI(b, loc, panel, blocks), block);
+  Value offset = mulI(b, loc, number, constantI64(panelBlockBytes(format)));
+  int64_t bit = panelBit(format, *op.getComponent(), fixedRow, codes ? column % format.block : 0);
+  if (rowInPanel)
+    offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(codes ? 4 : 2)));
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Value start = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
+  return {LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{int32_t(bit / 8)}),
+          bit % 8};
+}
+
+// What must hold for lanes 0..lanes of register r to be accessed: null for always, else i1 (lanes = 1) or a vector.
+// Row conditions are scalars; only a range along the lanes gives a mask that differs from lane to lane.
+Value Lowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, Location loc) {
+  Value all;
+  int64_t lanes = layout.lanes();
+  Type boolean = lanes == 1 ? Type(b.getI1Type()) : VectorType::get({lanes}, b.getI1Type());
+  auto also = [&](Value condition) {
+    condition = condition.getType() == boolean ? condition : splat(condition, boolean);
+    all = all ? arith::AndIOp::create(b, loc, all, condition).getResult() : condition;
+  };
+  if (a.mask)
+    also((*a.mask)[r]);
+  for (auto [axis, access] : llvm::enumerate(a.axes)) {
+    if (access.kind != tile::Subscript::range)
+      continue;
+    // Element `step` is inside while step < bound - origin.
+    Value room = arith::SubIOp::create(b, loc, scalar(access.bound), a.origins[axis]);
+    SmallVector<int64_t> steps;
+    for (int64_t l = 0; l < lanes; ++l)
+      steps.push_back(layout.at(r, l)[access.tileAxis]);
+    // A packed panel is padded, so its first element decides for all its lanes.
+    if (packed || llvm::all_equal(steps)) {
+      also(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, constantI64(steps[0]), room));
+      continue;
+    }
+    auto wide = VectorType::get({lanes}, b.getI64Type());
+    Value positions = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(wide, ArrayRef(steps)));
+    also(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, positions, splat(room, wide)));
+  }
+  return all;
+}
+
+// A vector or scalar of `type` from `pointer`, zero where the guard does not hold.
+static Value guardedLoad(OpBuilder &b, Location loc, Type type, Value pointer, Value guard) {
+  unsigned bytes = (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8;
+  if (!guard)
+    return LLVM::LoadOp::create(b, loc, type, pointer, bytes);
+  auto vector = dyn_cast<VectorType>(type);
+  Type wide = vector ? vector : VectorType::get({1}, type);
+  if (!vector)
+    guard = vector::BroadcastOp::create(b, loc, VectorType::get({1}, b.getI1Type()), guard);
+  Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(wide)));
+  Value loaded = LLVM::MaskedLoadOp::create(b, loc, wide, pointer, guard, zero, bytes);
+  return vector ? loaded : vector::ExtractOp::create(b, loc, loaded, int64_t(0)).getResult();
+}
+
+static void guardedStore(OpBuilder &b, Location loc, Value value, Value pointer, Value guard) {
+  unsigned bytes = (getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() + 7) / 8;
+  if (!guard) {
+    LLVM::StoreOp::create(b, loc, value, pointer, bytes);
+    return;
+  }
+  if (!isa<VectorType>(value.getType())) {
+    value = vector::BroadcastOp::create(b, loc, VectorType::get({1}, value.getType()), value);
+    guard = vector::BroadcastOp::create(b, loc, VectorType::get({1}, b.getI1Type()), guard);
+  }
+  LLVM::MaskedStoreOp::create(b, loc, value, pointer, guard, bytes);
+}
+
+static Value laneOf(OpBuilder &b, Location loc, Value value, int64_t lane) {
+  return value && isa<VectorType>(value.getType()) ? vector::ExtractOp::create(b, loc, value, lane).getResult() : value;
+}
+
+// The scalar layout of one tile rank: what a plain scalar access looks like to the code below.
+static Layout layoutOfAccess(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? tile::layoutOf(tensor) : Layout{};
+}
+
+void Lowering::lowerLoad(tile::LoadOp op) {
+  Location loc = op.getLoc();
+  Address a = addressOf(op, op.getView().getType(), op.getView());
+  Layout layout = layoutOfAccess(op.getType());
+  const PackedFormat *format = packedFormat(op.getView().getType());
+  Type type = registerType(op.getType()), element = getElementTypeOrSelf(type);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  auto unpack = [&](Value bytes, int64_t shift) {
+    if (!format || *op.getComponent() != tile::Component::codes || format->bits == 8)
+      return bytes;
+    auto constant = [&](int64_t x) -> Value {
+      return splat(arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(x)), bytes.getType());
+    };
+    if (shift)
+      bytes = arith::ShRUIOp::create(b, loc, bytes, constant(shift));
+    return arith::AndIOp::create(b, loc, bytes, constant((1 << format->bits) - 1)).getResult();
+  };
+  auto loadAt = [&](Type wanted, const Coordinate &at, Value guard) {
+    if (!format)
+      return guardedLoad(b, loc, wanted, elementPointer(a, at, element, loc), guard);
+    auto [pointer, shift] = packedPointer(a, op, at);
+    return unpack(guardedLoad(b, loc, wanted, pointer, guard), shift);
+  };
+  bool consecutive = lanesAreConsecutive(op, layout);
+  Registers out;
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Value condition = guard(a, layout, r, format && consecutive, loc);
+    if (consecutive) {
+      out.push_back(loadAt(type, layout.at(r, 0), condition));
+      continue;
+    }
+    SmallVector<Value> elements;
+    for (int64_t l = 0; l < layout.lanes(); ++l)
+      elements.push_back(loadAt(element, layout.at(r, l), laneOf(b, loc, condition, l)));
+    out.push_back(vector::FromElementsOp::create(b, loc, cast<VectorType>(type), elements));
+  }
+  registers[op] = out;
+}
+
+void Lowering::lowerStore(tile::StoreOp op) {
+  Location loc = op.getLoc();
+  Address a = addressOf(op, op.getView().getType(), op.getView());
+  Layout layout = layoutOfAccess(op.getValue().getType());
+  const Registers &values = regs(op.getValue());
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  Type element = getElementTypeOrSelf(op.getValue().getType());
+  bool consecutive = lanesAreConsecutive(op, layout);
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Value condition = guard(a, layout, r, false, loc);
+    if (consecutive) {
+      guardedStore(b, loc, values[r], elementPointer(a, layout.at(r, 0), element, loc), condition);
+      continue;
+    }
+    for (int64_t l = 0; l < layout.lanes(); ++l)
+      guardedStore(b, loc, laneOf(b, loc, values[r], l), elementPointer(a, layout.at(r, l), element, loc),
+                   laneOf(b, loc, condition, l));
+  }
+}
+
+void Lowering::lowerAtomicAdd(tile::AtomicAddOp op) {
+  Location loc = op.getLoc();
+  Address a = addressOf(op, op.getView().getType(), op.getView());
+  Layout layout = layoutOfAccess(op.getValue().getType());
+  const Registers &values = regs(op.getValue());
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  Type element = getElementTypeOrSelf(op.getValue().getType());
+  auto kind = isa<FloatType>(element) ? LLVM::AtomicBinOp::fadd : LLVM::AtomicBinOp::add;
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Value condition = guard(a, layout, r, false, loc);
+    for (int64_t l = 0; l < layout.lanes(); ++l) {
+      OpBuilder::InsertionGuard restore(b);
+      Value pointer = elementPointer(a, layout.at(r, l), element, loc), value = laneOf(b, loc, values[r], l);
+      if (condition) {
+        auto branch = scf::IfOp::create(b, loc, laneOf(b, loc, condition, l), /*withElseRegion=*/false);
+        b.setInsertionPoint(branch.thenBlock()->getTerminator());
+      }
+      LLVM::AtomicRMWOp::create(b, loc, kind, pointer, value, LLVM::AtomicOrdering::monotonic);
+    }
+  }
+}
+
+} // namespace tessera::cpu

@@ -1,0 +1,153 @@
+// Reductions, scans and argmax. The order of combination is fixed by the tile's shape and the target's vector width:
+// registers along the axis pairwise as a binary tree, then lanes by halving.
+#include "compiler/target/cpu/lower.h"
+
+using namespace mlir;
+
+namespace tessera::cpu {
+
+namespace {
+
+Value combine(OpBuilder &b, Location loc, tile::ReduceKind kind, Value x, Value y) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x.getType()));
+  if (kind == tile::ReduceKind::sum)
+    return isFloat ? arith::AddFOp::create(b, loc, x, y).getResult() : arith::AddIOp::create(b, loc, x, y).getResult();
+  if (!isFloat)
+    return arith::MaxSIOp::create(b, loc, x, y);
+  Value first = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(b, loc, first, x, y);
+}
+
+// A binary tree over the entries: neighbours first.
+template <class T, class Combine> T tree(SmallVector<T> entries, Combine combine) {
+  while (entries.size() > 1) {
+    SmallVector<T> next;
+    for (size_t i = 0; i + 1 < entries.size(); i += 2)
+      next.push_back(combine(entries[i], entries[i + 1]));
+    if (entries.size() % 2)
+      next.push_back(entries.back());
+    entries = std::move(next);
+  }
+  return entries[0];
+}
+
+// Lanes half..2*half moved onto lanes 0..half; the rest is of no interest.
+Value upperHalf(OpBuilder &b, Location loc, Value vector, int64_t half) {
+  SmallVector<int64_t> mask;
+  for (int64_t l = 0, lanes = cast<VectorType>(vector.getType()).getNumElements(); l < lanes; ++l)
+    mask.push_back(l < half ? l + half : l);
+  return vector::ShuffleOp::create(b, loc, vector, vector, mask);
+}
+
+// The registers of `layout` grouped by their coordinate with `axis` taken out, in ascending order along the axis.
+SmallVector<SmallVector<int64_t>> groups(const Layout &layout, int axis, const Layout &reduced) {
+  SmallVector<SmallVector<int64_t>> out(reduced.registers());
+  std::vector<int64_t> inverse = reduced.inverse();
+  Coordinate shape = reduced.shape();
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Coordinate at = layout.at(r, 0);
+    at[axis] = 0;
+    out[inverse[elementNumber(at, shape)] / reduced.lanes()].push_back(r);
+  }
+  return out;
+}
+
+} // namespace
+
+void Lowering::lowerReduce(tile::ReduceOp op) {
+  Location loc = op.getLoc();
+  int axis = op.getAxis();
+  Layout from = tile::layoutOf(cast<RankedTensorType>(op.getValue().getType())),
+         to = tile::layoutOf(cast<RankedTensorType>(op.getType()));
+  const Registers &source = regs(op.getValue());
+  bool acrossLanes = axis == from.rank() - 1;
+  Registers out;
+  for (auto &group : groups(from, axis, to)) {
+    SmallVector<Value> entries;
+    for (int64_t r : group)
+      entries.push_back(source[r]);
+    Value value = tree(entries, [&](Value x, Value y) { return combine(b, loc, op.getKind(), x, y); });
+    for (int64_t half = acrossLanes ? from.lanes() / 2 : 0; half >= 1; half /= 2)
+      value = combine(b, loc, op.getKind(), value, upperHalf(b, loc, value, half));
+    if (acrossLanes && from.lanes() > 1)
+      value = vector::ExtractOp::create(b, loc, value, int64_t(0));
+    out.push_back(value);
+  }
+  registers[op] = out;
+}
+
+void Lowering::lowerArgMax(tile::ArgMaxOp op) {
+  Location loc = op.getLoc();
+  int axis = op.getAxis();
+  Layout from = tile::layoutOf(cast<RankedTensorType>(op.getValue().getType())),
+         to = tile::layoutOf(cast<RankedTensorType>(op.getType()));
+  const Registers &source = regs(op.getValue());
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(op.getValue().getType()));
+  bool acrossLanes = axis == from.rank() - 1;
+  using Pair = std::pair<Value, Value>; // value, position along the axis
+  auto better = [&](Pair x, Pair y) -> Pair {
+    auto compare = [&](arith::CmpFPredicate f, arith::CmpIPredicate i) -> Value {
+      return isFloat ? arith::CmpFOp::create(b, loc, f, x.first, y.first).getResult()
+                     : arith::CmpIOp::create(b, loc, i, x.first, y.first).getResult();
+    };
+    Value greater = compare(arith::CmpFPredicate::OGT, arith::CmpIPredicate::sgt);
+    Value equal = compare(arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq);
+    Value lower = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x.second, y.second);
+    Value first = arith::OrIOp::create(b, loc, greater, arith::AndIOp::create(b, loc, equal, lower));
+    return {arith::SelectOp::create(b, loc, first, x.first, y.first),
+            arith::SelectOp::create(b, loc, first, x.second, y.second)};
+  };
+  Registers out;
+  for (auto &group : groups(from, axis, to)) {
+    SmallVector<Pair> entries;
+    for (int64_t r : group) {
+      SmallVector<int32_t> positions;
+      for (int64_t l = 0; l < from.lanes(); ++l)
+        positions.push_back(from.at(r, l)[axis]);
+      TypedAttr attr = b.getI32IntegerAttr(positions[0]);
+      if (from.lanes() > 1)
+        attr = DenseElementsAttr::get(VectorType::get({from.lanes()}, b.getI32Type()), ArrayRef(positions));
+      entries.push_back({source[r], arith::ConstantOp::create(b, loc, attr)});
+    }
+    Pair best = tree(entries, better);
+    for (int64_t half = acrossLanes ? from.lanes() / 2 : 0; half >= 1; half /= 2)
+      best = better(best, {upperHalf(b, loc, best.first, half), upperHalf(b, loc, best.second, half)});
+    if (acrossLanes && from.lanes() > 1)
+      best.second = vector::ExtractOp::create(b, loc, best.second, int64_t(0));
+    out.push_back(best.second);
+  }
+  registers[op] = out;
+}
+
+// Inclusive running sum. Across lanes: log2(lanes) shifted additions in each register, then the total so far.
+void Lowering::lowerScan(tile::ScanOp op) {
+  Location loc = op.getLoc();
+  int axis = op.getAxis();
+  auto type = cast<RankedTensorType>(op.getType());
+  Layout layout = tile::layoutOf(type);
+  Registers out = regs(op.getValue());
+  bool acrossLanes = axis == layout.rank() - 1 && layout.lanes() > 1;
+  SmallVector<int64_t> shape(type.getShape());
+  shape[axis] = 1;
+  Layout reduced = rowLayout({shape.data(), shape.size()}, acrossLanes ? 1 : layout.lanes());
+  auto sum = [&](Value x, Value y) { return combine(b, loc, tile::ReduceKind::sum, x, y); };
+  for (auto &group : groups(layout, axis, reduced)) {
+    Value total;
+    for (int64_t r : group) {
+      Value &value = out[r];
+      for (int64_t step = 1; acrossLanes && step < layout.lanes(); step *= 2) {
+        SmallVector<int64_t> mask; // lane l - step, or a zero from the second operand
+        for (int64_t l = 0; l < layout.lanes(); ++l)
+          mask.push_back(l >= step ? l - step : layout.lanes());
+        Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(value.getType())));
+        value = sum(value, vector::ShuffleOp::create(b, loc, value, zero, mask));
+      }
+      if (total)
+        value = sum(value, acrossLanes ? splat(total, value.getType()) : total);
+      total = acrossLanes ? vector::ExtractOp::create(b, loc, value, layout.lanes() - 1).getResult() : value;
+    }
+  }
+  registers[op] = out;
+}
+
+} // namespace tessera::cpu

@@ -1,0 +1,156 @@
+// Moves of elements between layouts: broadcast, reshape, transpose, convert. All are one gather of registers and lanes;
+// the cheapest instruction sequence is found from the map itself.
+#include "compiler/target/cpu/lower.h"
+#include <bit>
+#include <map>
+
+using namespace mlir;
+
+namespace tessera::cpu {
+
+namespace {
+
+// Transposes a square of registers in log2(size) rounds of two-input shuffles: round i exchanges register bit i with
+// lane bit i, so afterwards lane l of register r is what lane r of register l was.
+Registers transposeSquare(OpBuilder &b, Location loc, Registers square) {
+  int64_t size = square.size();
+  for (int64_t bit = 1; bit < size; bit *= 2)
+    for (int64_t r = 0; r < size; ++r) {
+      if (r & bit)
+        continue;
+      SmallVector<int64_t> low, high; // lanes of the pair (r, r + bit), numbered 0..2 size
+      for (int64_t l = 0; l < size; ++l) {
+        low.push_back(l & bit ? size + (l ^ bit) : l);
+        high.push_back(l & bit ? size + l : l ^ bit);
+      }
+      Value x = square[r], y = square[r + bit];
+      square[r] = vector::ShuffleOp::create(b, loc, x, y, low);
+      square[r + bit] = vector::ShuffleOp::create(b, loc, x, y, high);
+    }
+  return square;
+}
+
+} // namespace
+
+Registers Lowering::gather(const Registers &source, const Layout &sourceLayout, const Layout &resultLayout,
+                           llvm::function_ref<int64_t(int64_t, int64_t)> from) {
+  int64_t sourceLanes = sourceLayout.lanes(), lanes = resultLayout.lanes(), count = resultLayout.registers();
+  Location loc = source.front().getLoc();
+  Type element = getElementTypeOrSelf(source.front().getType());
+  Type type = lanes == 1 ? element : VectorType::get({lanes}, element);
+  Registers out(count);
+
+  // Results whose lane l comes from lane q of register T[l], for one T and every q, are a transposed square.
+  std::map<std::vector<int64_t>, SmallVector<std::pair<int64_t, int64_t>>> squares; // T -> (q, result register)
+  for (int64_t r = 0; r < count && lanes > 2 && sourceLanes == lanes; ++r) {
+    std::vector<int64_t> rows;
+    int64_t q = from(r, 0) % sourceLanes;
+    for (int64_t l = 0; l < lanes && from(r, l) % sourceLanes == q; ++l)
+      rows.push_back(from(r, l) / sourceLanes);
+    bool distinct = int64_t(rows.size()) == lanes && rows[0] != rows[1];
+    if (distinct)
+      squares[rows].push_back({q, r});
+  }
+  for (auto &[rows, results] : squares) {
+    if (int64_t(results.size()) * 2 < lanes)
+      continue;
+    Registers square;
+    for (int64_t row : rows)
+      square.push_back(source[row]);
+    square = transposeSquare(b, loc, square);
+    for (auto [q, r] : results)
+      out[r] = square[q];
+  }
+
+  auto extract = [&](int64_t place) -> Value {
+    Value reg = source[place / sourceLanes];
+    return sourceLanes == 1 ? reg : vector::ExtractOp::create(b, loc, reg, place % sourceLanes).getResult();
+  };
+  for (int64_t r = 0; r < count; ++r) {
+    if (out[r])
+      continue;
+    SmallVector<int64_t> places;
+    for (int64_t l = 0; l < lanes; ++l)
+      places.push_back(from(r, l));
+    if (llvm::all_equal(places)) {
+      out[r] = splat(extract(places[0]), type);
+      continue;
+    }
+    // Take what each source register has to give, one shuffle a register.
+    SmallVector<int64_t> needed;
+    for (int64_t place : places)
+      if (!llvm::is_contained(needed, place / sourceLanes))
+        needed.push_back(place / sourceLanes);
+    if (sourceLanes == 1) {
+      SmallVector<Value> elements;
+      for (int64_t place : places)
+        elements.push_back(source[place]);
+      out[r] = vector::FromElementsOp::create(b, loc, cast<VectorType>(type), elements);
+      continue;
+    }
+    bool identity = needed.size() == 1 && sourceLanes == lanes;
+    for (int64_t l = 0; l < lanes && identity; ++l)
+      identity = places[l] % sourceLanes == l;
+    if (identity) {
+      out[r] = source[needed[0]];
+      continue;
+    }
+    Value so;
+    for (int64_t reg : needed) {
+      SmallVector<int64_t> mask;
+      int64_t kept = so ? lanes : 0;
+      for (int64_t l = 0; l < lanes; ++l)
+        mask.push_back(places[l] / sourceLanes == reg ? kept + places[l] % sourceLanes : so ? l : 0);
+      if (so)
+        so = vector::ShuffleOp::create(b, loc, so, source[reg], mask);
+      else
+        so = vector::ShuffleOp::create(b, loc, source[reg], source[reg], mask);
+    }
+    out[r] = so;
+  }
+  return out;
+}
+
+// result element at a coordinate = source element at map(coordinate).
+void Lowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
+  Layout from = tile::layoutOf(cast<RankedTensorType>(source.getType()));
+  Layout to = tile::layoutOf(cast<RankedTensorType>(result.getType()));
+  std::vector<int64_t> inverse = from.inverse();
+  Coordinate shape = from.shape();
+  registers[result] = gather(regs(source), from, to,
+                             [&](int64_t r, int64_t l) { return inverse[elementNumber(map(to.at(r, l)), shape)]; });
+}
+
+void Lowering::lowerBroadcast(tile::BroadcastOp op) {
+  auto shape = cast<RankedTensorType>(op.getValue().getType()).getShape();
+  lowerMove(op.getValue(), op.getResult(), [&](Coordinate at) {
+    at.erase(at.begin(), at.end() - shape.size());
+    for (size_t d = 0; d < shape.size(); ++d)
+      at[d] = shape[d] == 1 ? 0 : at[d];
+    return at;
+  });
+}
+
+void Lowering::lowerReshape(tile::ReshapeOp op) {
+  auto from = cast<RankedTensorType>(op.getValue().getType()).getShape(),
+       to = cast<RankedTensorType>(op.getResult().getType()).getShape();
+  lowerMove(op.getValue(), op.getResult(), [&](Coordinate at) {
+    int64_t number = elementNumber(at, {to.data(), to.size()});
+    Coordinate out(from.size());
+    for (int d = int(from.size()) - 1; d >= 0; --d) {
+      out[d] = number % from[d];
+      number /= from[d];
+    }
+    return out;
+  });
+}
+
+void Lowering::lowerTrans(tile::TransOp op) {
+  lowerMove(op.getValue(), op.getResult(), [](Coordinate at) { return Coordinate{at[1], at[0]}; });
+}
+
+void Lowering::lowerConvert(tile::ConvertOp op) {
+  lowerMove(op.getValue(), op.getResult(), [](Coordinate at) { return at; });
+}
+
+} // namespace tessera::cpu
