@@ -1,0 +1,136 @@
+#include "runtime/decode/weights.h"
+#include "runtime/decode/repack.h"
+#include "runtime/driver/thread_pool.h"
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+namespace tessera::decode {
+
+namespace {
+
+class Loader {
+public:
+  Loader(const model::Gguf &file, const Device &device) : file(file), device(device) {}
+
+  // The matrices of these names, all with `columns` columns and one type, one below the other.
+  struct Part {
+    std::string name;
+    int64_t rows;
+  };
+  Result<Buffer> matrix(std::span<const Part> parts, int64_t columns) const;
+  Result<Buffer> matrix(const std::string &name, int64_t rows, int64_t columns) const {
+    return matrix(std::array{Part{name, rows}}, columns);
+  }
+  Result<Buffer> vector(const std::string &name, int64_t size) const;
+
+private:
+  Result<DType> dtypeOf(const model::GgufTensor &tensor) const {
+    if (!tensor.type->dtype)
+      return unsupported(file.about("the tensor '" + std::string(tensor.name) + "' has the quantization " +
+                                    std::string(tensor.type->name) + ", which no kernel reads"));
+    return *tensor.type->dtype;
+  }
+  const model::Gguf &file;
+  const Device &device;
+};
+
+Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) const {
+  std::vector<FileRows> sources;
+  std::optional<DType> format;
+  int64_t rows = 0;
+  for (const Part &part : parts) {
+    const model::GgufTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows, columns}));
+    DType dtype = TESSERA_TRY(dtypeOf(*tensor));
+    if (format.value_or(dtype) != dtype)
+      return unsupported(file.about("the tensors '" + parts.front().name + "' and '" + part.name +
+                                    "' have different quantizations, which is not supported"));
+    format = dtype;
+    rows += part.rows;
+    sources.push_back({tensor->bytes, part.rows});
+  }
+  Buffer buffer = TESSERA_TRY(device.alloc(*format, {rows, columns}));
+  // Kernels of devices without host memory will need a staging copy; the panels are the same.
+  std::span<std::byte> into(static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes()));
+  if (isPacked(*format)) {
+    repack(*format, columns, sources, into, device.impl().threadPool());
+  } else {
+    for (const FileRows &source : sources) {
+      std::memcpy(into.data(), source.bytes.data(), source.bytes.size());
+      into = into.subspan(source.bytes.size());
+    }
+  }
+  return buffer.asReadOnly();
+}
+
+Result<Buffer> Loader::vector(const std::string &name, int64_t size) const {
+  const model::GgufTensor *tensor = TESSERA_TRY(file.require(name, std::array{size}));
+  if (tensor->type->dtype != f32)
+    return unsupported(file.about("the tensor '" + name + "' has the type " + std::string(tensor->type->name) +
+                                  ", but a norm's weights are F32"));
+  Buffer buffer = TESSERA_TRY(device.upload(f32, {size}, tensor->bytes));
+  return buffer.asReadOnly();
+}
+
+Result<LayerWeights> loadLayer(const Loader &load, const model::LlamaConfig &config, int64_t layer) {
+  std::string block = "blk." + std::to_string(layer) + ".";
+  int64_t hidden = config.hidden, inner = config.feedForward;
+  int64_t query = config.attention.heads * config.attention.headDim;
+  int64_t key = config.attention.kvHeads * config.attention.headDim;
+  LayerWeights w;
+  w.attentionNorm = TESSERA_TRY(load.vector(block + "attn_norm.weight", hidden));
+  w.q = TESSERA_TRY(load.matrix(block + "attn_q.weight", query, hidden));
+  w.k = TESSERA_TRY(load.matrix(block + "attn_k.weight", key, hidden));
+  w.v = TESSERA_TRY(load.matrix(block + "attn_v.weight", key, hidden));
+  w.o = TESSERA_TRY(load.matrix(block + "attn_output.weight", hidden, query));
+  w.feedForwardNorm = TESSERA_TRY(load.vector(block + "ffn_norm.weight", hidden));
+  const std::array<Loader::Part, 2> gateUp = {{{block + "ffn_gate.weight", inner}, {block + "ffn_up.weight", inner}}};
+  w.gateUp = TESSERA_TRY(load.matrix(gateUp, hidden));
+  w.down = TESSERA_TRY(load.matrix(block + "ffn_down.weight", hidden, inner));
+  return w;
+}
+
+} // namespace
+
+Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &config, const Device &device) {
+  if (!device.impl().hostVisible())
+    return unsupported("models run on CPU devices only");
+  Loader load(file, device);
+  Weights weights;
+  weights.embedding = TESSERA_TRY(load.matrix("token_embd.weight", config.vocab, config.hidden));
+  weights.outputNorm = TESSERA_TRY(load.vector("output_norm.weight", config.hidden));
+  weights.head =
+      config.tiedHead ? weights.embedding : TESSERA_TRY(load.matrix("output.weight", config.vocab, config.hidden));
+  for (int64_t layer = 0; layer < config.layers; ++layer)
+    weights.layers.push_back(TESSERA_TRY(loadLayer(load, config, layer)));
+  return weights;
+}
+
+int64_t Weights::bytes() const {
+  int64_t total = embedding.bytes() + outputNorm.bytes();
+  if (head.data() != embedding.data())
+    total += head.bytes();
+  for (const LayerWeights &w : layers)
+    for (const Buffer *buffer : {&w.attentionNorm, &w.q, &w.k, &w.v, &w.o, &w.feedForwardNorm, &w.gateUp, &w.down})
+      total += buffer->bytes();
+  return total;
+}
+
+Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions) {
+  int64_t pairs = rope.rotaryDim / 2;
+  std::vector<float> cos(size_t(positions * pairs)), sin(cos.size());
+  for (int64_t i = 0; i < pairs; ++i) {
+    double frequency = std::pow(rope.base, -2.0 * double(i) / double(rope.rotaryDim));
+    for (int64_t p = 0; p < positions; ++p) {
+      cos[size_t(p * pairs + i)] = float(std::cos(double(p) * frequency));
+      sin[size_t(p * pairs + i)] = float(std::sin(double(p) * frequency));
+    }
+  }
+  RopeTables tables;
+  tables.cos = TESSERA_TRY(device.upload(f32, {positions, pairs}, std::span<const float>(cos)));
+  tables.sin = TESSERA_TRY(device.upload(f32, {positions, pairs}, std::span<const float>(sin)));
+  return tables;
+}
+
+} // namespace tessera::decode
