@@ -40,10 +40,10 @@ refuses portable docs/place.md <<<"See /wo""rk/main."
 refuses portable base/environment.cpp <<<'auto home = getenv("MY_SWITCH");'
 refuses todo base/later.cpp <<<'// TODO: mend'
 refuses format base/crooked.cpp <<<'int   x ;'
-refuses ops compiler/passes/untested.cpp <<<'// A pass.'
+refuses coverage compiler/passes/passes.td <<<'def Untested : Pass<"untested", "ModuleOp"> {}'
 printf '#include "ops/softmax.h"\n' >"$scratch/all"
 mkdir -p "$scratch/oracle/ops" && cp "$scratch/all" "$scratch/oracle/ops/all.h" && touch "$scratch/oracle/ops/softmax.h"
-! bash "$rules/ops.sh" "$scratch/oracle" >/dev/null || { echo "ops accepts an operator without an oracle"; failures=$((failures + 1)); }
+! bash "$rules/coverage.sh" "$scratch/oracle" >/dev/null || { echo "coverage accepts an operator without an oracle"; failures=$((failures + 1)); }
 mkdir -p "$scratch/typed" && cp -r "$rules/../../bench" "$scratch/typed/"
 sed 's|<!-- /figures -->|999 tokens/s\n&|' "$rules/../../README.md" >"$scratch/typed/README.md"
 ! bash "$rules/figures.sh" "$scratch/typed" >/dev/null 2>&1 || { echo "figures accepts a figure typed by hand"; failures=$((failures + 1)); }
