@@ -15,11 +15,12 @@ Program gemm() {
   Program program;
   program.text = program.fingerprint = text.str();
   Extent m{0, 0}, n{1, 0}, k{2, 0};
-  program.signature = {"gemm",
-                       {"M", "N", "K"},
-                       {1, 1, 1},
-                       {{"A", ArgKind::in, f32, {m, k}}, {"B", ArgKind::in, f32, {k, n}}, {"C", ArgKind::out, f32, {m, n}}},
-                       {{m, 4}, {n, 32}}};
+  program.signature = {
+      "gemm",
+      {"M", "N", "K"},
+      {1, 1, 1},
+      {{"A", ArgKind::in, f32, {m, k}}, {"B", ArgKind::in, f32, {k, n}}, {"C", ArgKind::out, f32, {m, n}}},
+      {{m, 4}, {n, 32}}};
   return program;
 }
 
