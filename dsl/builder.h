@@ -108,6 +108,8 @@ public:
 
   LoopValues openLoop(Handle bound, int64_t step, std::span<const Handle> start, Where where);
   std::vector<Handle> closeLoop(const LoopValues &loop, std::span<const Handle> next);
+  // "file:line" of the operation that made the value, if it stands in the block that is being filled; else empty.
+  std::string placeOf(Handle value) const;
   // Whether the value may be used where the builder stands now.
   bool inScope(Handle value) const;
 

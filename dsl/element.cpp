@@ -83,9 +83,8 @@ static const char *wants(Takes takes) {
                                     : "integers or masks";
 }
 
-static Tile binary(const Rule &rule, const Operand &a, const Operand &b) {
+static Tile binary(const Rule &rule, const Operand &a, const Operand &b, Where where) {
   Recorder &r = Recorder::current();
-  Where where = b.where; // where g++ and clang agree if the expression spans lines
   std::string verb = rule.verb;
   Pair pair = unite(verb, a, b, where);
   TileType out{rule.yieldsMask ? i1 : pair.type.dtype, pair.type.shape};
@@ -99,6 +98,9 @@ static Tile binary(const Rule &rule, const Operand &a, const Operand &b) {
   Tile both[] = {pair.a, pair.b};
   return r.element(rule.op, both, out.dtype, where);
 }
+
+// An operator's line is its right operand's: of the places that g++ and clang know, they agree on that one most often.
+static Tile binary(const Rule &rule, const Operand &a, const Operand &b) { return binary(rule, a, b, b.where); }
 
 Tile operator+(Operand a, Operand b) { return binary({"+", Element::add, Takes::numbers}, a, b); }
 Tile operator-(Operand a, Operand b) { return binary({"-", Element::sub, Takes::numbers}, a, b); }
@@ -116,8 +118,8 @@ Tile operator<(Operand a, Operand b) { return binary({"<", Element::lt, Takes::n
 Tile operator<=(Operand a, Operand b) { return binary({"<=", Element::le, Takes::numbers, true}, a, b); }
 Tile operator>(Operand a, Operand b) { return binary({">", Element::gt, Takes::numbers, true}, a, b); }
 Tile operator>=(Operand a, Operand b) { return binary({">=", Element::ge, Takes::numbers, true}, a, b); }
-Tile max(Operand a, Operand b) { return binary({"max", Element::max, Takes::numbers}, a, b); }
-Tile min(Operand a, Operand b) { return binary({"min", Element::min, Takes::numbers}, a, b); }
+Tile max(Operand a, Operand b, Where where) { return binary({"max", Element::max, Takes::numbers}, a, b, where); }
+Tile min(Operand a, Operand b, Where where) { return binary({"min", Element::min, Takes::numbers}, a, b, where); }
 
 static Tile unary(const char *verb, Element op, Takes takes, const Tile &a, Where where) {
   Recorder &r = Recorder::current();
@@ -177,9 +179,8 @@ static Tile invert(const char *verb, const Operand &a, bool masksOnly) {
 Tile operator~(Operand a) { return invert("~", a, false); }
 Tile operator!(Operand a) { return invert("!", a, true); }
 
-Tile where(Tile mask, Operand a, Operand b) {
+Tile where(Tile mask, Operand a, Operand b, Where where) {
   Recorder &r = Recorder::current();
-  Where where = b.where;
   if (!std::holds_alternative<Tile>(a.what) && !std::holds_alternative<Tile>(b.what)) { // two numbers: make one a tile
     bool whole = std::holds_alternative<int64_t>(a.what) && std::holds_alternative<int64_t>(b.what);
     Looked first = r.look(a);

@@ -41,15 +41,17 @@ Loop openLoop(const Blocks &domain, std::span<const Tile> start, Where where) {
 
 std::vector<Tile> closeLoop(Loop &loop, std::span<const Tile> next) {
   Recorder &r = Recorder::current();
-  r.usable(next, loop.where);
   std::vector<Tile> out;
   std::vector<Handle> values;
   for (size_t i = 0; i < next.size(); ++i) {
     TileType carried = typeOf(loop.carried[i]), returned = typeOf(next[i]);
-    if (carried != returned)
-      r.mistake(loop.where, "the loop carries " + text(carried) +
-                                (next.size() > 1 ? " as tile " + std::to_string(i) : "") + ", but its body returns " +
-                                text(returned));
+    if (r.usable(next[i], loop.where) && carried != returned) {
+      std::string made = r.builder.placeOf(Recorder::handle(next[i])); // in the body: the better place to look
+      std::string which =
+          next.size() > 1 ? " as tile " + std::to_string(i + 1) + " of " + std::to_string(next.size()) : "";
+      std::string sentence = "the loop carries " + text(carried) + which + ", but its body returns " + text(returned);
+      made.empty() ? r.mistake(loop.where, sentence) : r.mistake(made, sentence);
+    }
     values.push_back(Recorder::handle(next[i]));
     out.push_back(Recorder::poison(carried));
   }

@@ -17,10 +17,10 @@ Tile trans(Tile a, Where where = Where::current()); // [M,N] -> [N,M]
 Tile reshape(Tile a, Shape shape, Where where = Where::current());
 
 // mask ? a : b, element by element; all three stretch to one shape.
-Tile where(Tile mask, Operand a, Operand b);
+Tile where(Tile mask, Operand a, Operand b, Where at = Where::current());
 // The larger (smaller) of two; of a NaN and a number the number.
-Tile max(Operand a, Operand b);
-Tile min(Operand a, Operand b);
+Tile max(Operand a, Operand b, Where where = Where::current());
+Tile min(Operand a, Operand b, Where where = Where::current());
 
 // Floats only, except abs. Accuracy is stated per target in docs/design.
 Tile exp2(Tile a, Where where = Where::current());

@@ -7,7 +7,7 @@ namespace tessera::dsl {
 Tile Range::pos(Where where) const {
   Recorder &r = Recorder::current();
   TileType type{i32, {size}};
-  if (!r.usable(origin, where))
+  if (!r.usable(std::span(&origin, 1), where, "range"))
     return Recorder::poison(type);
   return r.wrap(r.builder.iota(Recorder::handle(origin), size, where), type);
 }
@@ -26,7 +26,8 @@ Range operator/(Range range, Operand by) {
   else if (auto *bound = std::get_if<int64_t>(&range.limit.what); bound && *bound % n)
     r.mistake(by.where,
               "a range that ends at " + std::to_string(*bound) + " does not fall into groups of " + std::to_string(n));
-  if (r.failed())
+  Tile both[] = {range.origin, range.bound};
+  if (!r.usable(both, by.where, "range"))
     return range;
   auto limit = range.limit;
   if (auto *dim = std::get_if<Dim>(&limit.what))
@@ -44,7 +45,8 @@ Range operator+(Range range, Operand by) {
   Looked looked = r.look(by);
   if (!looked.tile && std::holds_alternative<double>(looked.number))
     r.mistake(by.where, "a range moves by a whole number of positions");
-  if (r.failed())
+  Tile both[] = {range.origin, range.bound};
+  if (!r.usable(both, by.where, "range"))
     return range;
   Tile step = looked.tile ? r.toIndex(*looked.tile, by.where) : r.number(looked.number, {index, {}}, by.where);
   Tile origin = Operand(range.origin, by.where) + Operand(step, by.where);

@@ -54,21 +54,23 @@ std::optional<Shape> stretch(const Shape &a, const Shape &b) {
 
 static std::string place(Where where) { return std::string(where.file_name()) + ":" + std::to_string(where.line()); }
 
-void Recorder::mistake(Where where, const std::string &sentence) {
+void Recorder::mistake(const std::string &place, const std::string &sentence) {
   if (!message)
-    message = place(where) + ": " + sentence;
+    message = place + ": " + sentence;
 }
+void Recorder::mistake(Where where, const std::string &sentence) { mistake(place(where), sentence); }
 
-bool Recorder::usable(std::span<const Tile> tiles, Where where) {
+bool Recorder::usable(std::span<const Tile> tiles, Where where, const char *noun) {
+  std::string it = "this " + std::string(noun);
   for (const Tile &tile : tiles) {
     if (failed())
       return false;
     if (!tile.kernel)
-      mistake(where, "this tile was never given a value in this kernel");
+      mistake(where, it + " was never given a value in this kernel");
     else if (tile.kernel != serial)
-      mistake(where, "this tile belongs to another kernel");
+      mistake(where, it + " belongs to another kernel");
     else if (!builder.inScope(tile.value))
-      mistake(where, "this tile was made inside a loop, which has ended; carry it out of the loop");
+      mistake(where, it + " was made inside a loop that has ended: only what the loop carries comes out of it");
   }
   return !failed();
 }

@@ -46,11 +46,12 @@ public:
 
   // Mistakes. Only the first counts.
   void mistake(Where where, const std::string &sentence);
+  void mistake(const std::string &place, const std::string &sentence); // place = "file:line"
   bool failed() const { return message.has_value(); }
   static Tile poison(const TileType &type) { return Tile(nullptr, 0, type.dtype, type.shape); }
 
   // Whether every tile can be used here: belongs to this trace, has a value, is in scope. Else the mistake is recorded.
-  bool usable(std::span<const Tile> tiles, Where where);
+  bool usable(std::span<const Tile> tiles, Where where, const char *noun = "tile");
   bool usable(const Tile &tile, Where where) { return usable(std::span(&tile, 1), where); }
   Tile wrap(Handle value, const TileType &type) const { return Tile(value, serial, type.dtype, type.shape); }
   static Handle handle(const Tile &tile) { return tile.value; }

@@ -35,7 +35,7 @@ struct Resolver {
 
   void range(size_t axis, const Range &range) {
     Tile both[] = {range.origin, range.bound};
-    if (!r.usable(both, where))
+    if (!r.usable(both, where, "range"))
       return;
     if (!Recorder::mayWalk(range.limit, tensor.extents[axis]))
       r.mistake(where, axisName(axis) + " has the size " + r.sizeName(tensor.extents[axis]) +

@@ -1,7 +1,8 @@
-// Builder over MLIR, and traceKernel. The one place of the language that knows MLIR, with trace_order.cpp.
+// Builder over MLIR, and traceKernel.
 #include "dsl/trace.h"
 #include "compiler/tile/tile.h"
 #include "dsl/recorder.h"
+#include "dsl/trace_parts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -14,8 +15,6 @@
 namespace tessera::dsl {
 using namespace mlir;
 namespace ar = mlir::arith;
-
-void orderCanonically(Block &block); // trace_order.cpp
 
 struct Builder::State {
   MLIRContext context{MLIRContext::Threading::DISABLED};
@@ -135,123 +134,8 @@ Handle Builder::constant(std::variant<double, int64_t> number, const TileType &t
   return handle(ar::ConstantOp::create(b, state->at(where), one));
 }
 
-static ar::CmpFPredicate floatPredicate(Element op) {
-  switch (op) {
-  case Element::eq:
-    return ar::CmpFPredicate::OEQ;
-  case Element::ne:
-    return ar::CmpFPredicate::UNE;
-  case Element::lt:
-    return ar::CmpFPredicate::OLT;
-  case Element::le:
-    return ar::CmpFPredicate::OLE;
-  case Element::gt:
-    return ar::CmpFPredicate::OGT;
-  default:
-    return ar::CmpFPredicate::OGE;
-  }
-}
-
-static ar::CmpIPredicate integerPredicate(Element op, bool isSigned) {
-  using P = ar::CmpIPredicate;
-  switch (op) {
-  case Element::eq:
-    return P::eq;
-  case Element::ne:
-    return P::ne;
-  case Element::lt:
-    return isSigned ? P::slt : P::ult;
-  case Element::le:
-    return isSigned ? P::sle : P::ule;
-  case Element::gt:
-    return isSigned ? P::sgt : P::ugt;
-  default:
-    return isSigned ? P::sge : P::uge;
-  }
-}
-
-static bool isSigned(DType dtype) { return dtype == i8 || dtype == i32 || dtype == i64; }
-
-static Value floatElement(OpBuilder &b, Location at, Element op, ArrayRef<Value> v) {
-  switch (op) {
-  case Element::add:
-    return ar::AddFOp::create(b, at, v[0], v[1]);
-  case Element::sub:
-    return ar::SubFOp::create(b, at, v[0], v[1]);
-  case Element::mul:
-    return ar::MulFOp::create(b, at, v[0], v[1]);
-  case Element::div:
-    return ar::DivFOp::create(b, at, v[0], v[1]);
-  case Element::min:
-    return ar::MinNumFOp::create(b, at, v[0], v[1]);
-  case Element::max:
-    return ar::MaxNumFOp::create(b, at, v[0], v[1]);
-  case Element::exp2:
-    return math::Exp2Op::create(b, at, v[0]);
-  case Element::log2:
-    return math::Log2Op::create(b, at, v[0]);
-  case Element::rsqrt:
-    return math::RsqrtOp::create(b, at, v[0]);
-  case Element::sqrt:
-    return math::SqrtOp::create(b, at, v[0]);
-  case Element::tanh:
-    return math::TanhOp::create(b, at, v[0]);
-  case Element::sin:
-    return math::SinOp::create(b, at, v[0]);
-  case Element::cos:
-    return math::CosOp::create(b, at, v[0]);
-  case Element::floor:
-    return math::FloorOp::create(b, at, v[0]);
-  case Element::abs:
-    return math::AbsFOp::create(b, at, v[0]);
-  case Element::neg:
-    return ar::NegFOp::create(b, at, v[0]);
-  default:
-    return ar::CmpFOp::create(b, at, floatPredicate(op), v[0], v[1]);
-  }
-}
-
-static Value integerElement(OpBuilder &b, Location at, Element op, bool isSigned, ArrayRef<Value> v) {
-  switch (op) {
-  case Element::add:
-    return ar::AddIOp::create(b, at, v[0], v[1]);
-  case Element::sub:
-    return ar::SubIOp::create(b, at, v[0], v[1]);
-  case Element::mul:
-    return ar::MulIOp::create(b, at, v[0], v[1]);
-  case Element::div:
-    return isSigned ? Value(ar::DivSIOp::create(b, at, v[0], v[1])) : ar::DivUIOp::create(b, at, v[0], v[1]);
-  case Element::rem:
-    return isSigned ? Value(ar::RemSIOp::create(b, at, v[0], v[1])) : ar::RemUIOp::create(b, at, v[0], v[1]);
-  case Element::min:
-    return isSigned ? Value(ar::MinSIOp::create(b, at, v[0], v[1])) : ar::MinUIOp::create(b, at, v[0], v[1]);
-  case Element::max:
-    return isSigned ? Value(ar::MaxSIOp::create(b, at, v[0], v[1])) : ar::MaxUIOp::create(b, at, v[0], v[1]);
-  case Element::bitAnd:
-    return ar::AndIOp::create(b, at, v[0], v[1]);
-  case Element::bitOr:
-    return ar::OrIOp::create(b, at, v[0], v[1]);
-  case Element::bitXor:
-    return ar::XOrIOp::create(b, at, v[0], v[1]);
-  case Element::shl:
-    return ar::ShLIOp::create(b, at, v[0], v[1]);
-  case Element::shr:
-    return isSigned ? Value(ar::ShRSIOp::create(b, at, v[0], v[1])) : ar::ShRUIOp::create(b, at, v[0], v[1]);
-  case Element::abs:
-    return math::AbsIOp::create(b, at, v[0]);
-  default:
-    return ar::CmpIOp::create(b, at, integerPredicate(op, isSigned), v[0], v[1]);
-  }
-}
-
 Handle Builder::element(Element op, DType operands, std::span<const Handle> handles, Where where) {
-  SmallVector<Value> v = valuesOf(handles);
-  Location at = state->at(where);
-  if (op == Element::select)
-    return handle(ar::SelectOp::create(state->b, at, v[0], v[1], v[2]));
-  if (info(operands).isFloat)
-    return handle(floatElement(state->b, at, op, v));
-  return handle(integerElement(state->b, at, op, isSigned(operands), v));
+  return emitElement(state->b, state->at(where), op, operands, handles);
 }
 
 Handle Builder::convert(Handle from, const TileType &type, DType to, Where where) {
@@ -402,6 +286,14 @@ std::vector<Handle> Builder::closeLoop(const LoopValues &values, std::span<const
   for (Value result : loop.getResults())
     out.push_back(handle(result));
   return out;
+}
+
+std::string Builder::placeOf(Handle of) const {
+  Operation *source = value(of).getDefiningOp();
+  if (!source || source->getBlock() != state->b.getInsertionBlock())
+    return "";
+  auto at = dyn_cast<FileLineColLoc>(source->getLoc());
+  return at ? at.getFilename().str() + ":" + std::to_string(at.getLine()) : "";
 }
 
 bool Builder::inScope(Handle of) const {

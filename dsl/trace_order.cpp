@@ -1,16 +1,16 @@
 // The canonical order of a traced block. C++ leaves the order in which operands are evaluated to the compiler, so the
 // order of recording is not the program's meaning; this rewrites it into one that depends on the data flow alone.
 #include "compiler/tile/tile.h"
+#include "dsl/trace_parts.h"
 #include "mlir/IR/Block.h"
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
+#include <vector>
 
 namespace tessera::dsl {
 using namespace mlir;
-
-void orderCanonically(Block &block);
 
 namespace {
 // Every op goes where its first user needs it, operands in order: a post-order walk from the roots, which are the
@@ -74,17 +74,41 @@ private:
     return out;
   }
 
-  void visit(Operation *op, SmallVector<Operation *> &order) {
-    if (!placed.try_emplace(op, -1).second)
-      return;
+  // The operations of this block whose results `op` uses, itself or inside its regions, in the order of use.
+  SmallVector<Operation *> sources(Operation *op) {
+    SmallVector<Operation *> out;
     op->walk<WalkOrder::PreOrder>([&](Operation *inner) {
       for (Value operand : inner->getOperands())
         if (Operation *source = operand.getDefiningOp())
           if (Operation *here = block.findAncestorOpInBlock(*source); here && here != op)
-            visit(here, order);
+            out.push_back(here);
     });
-    placed[op] = int(order.size());
-    order.push_back(op);
+    return out;
+  }
+
+  // Places `root` after all that it needs. An explicit stack: a kernel unrolled in C++ makes chains of any length.
+  void visit(Operation *root, SmallVector<Operation *> &order) {
+    struct Frame {
+      Operation *op;
+      SmallVector<Operation *> needs;
+      size_t next = 0;
+    };
+    std::vector<Frame> stack;
+    auto enter = [&](Operation *op) {
+      if (placed.try_emplace(op, -1).second)
+        stack.push_back({op, sources(op)});
+    };
+    enter(root);
+    while (!stack.empty()) {
+      Frame &top = stack.back();
+      if (top.next < top.needs.size()) {
+        enter(top.needs[top.next++]);
+        continue;
+      }
+      placed[top.op] = int(order.size());
+      order.push_back(top.op);
+      stack.pop_back();
+    }
   }
 
   Block &block;
