@@ -33,6 +33,13 @@ struct GridAxis {
   bool operator==(const GridAxis &) const = default;
 };
 
+// A dim that stands for another one scaled, exactly: dims[dim] * over == dims[of] * times ("K/32", "d*2").
+struct ScaledDim {
+  int dim, of;
+  int64_t times = 1, over = 1;
+  bool operator==(const ScaledDim &) const = default;
+};
+
 // What a kernel takes and how many programs it launches. The first grid axis is the slowest.
 struct Signature {
   std::string name;
@@ -40,6 +47,7 @@ struct Signature {
   std::vector<int64_t> divisors; // per dim: the size must be a multiple of it (1 = any)
   std::vector<ArgInfo> args;
   std::vector<GridAxis> grid;
+  std::vector<ScaledDim> scaled; // what a launch checks of dims that depend on each other
   bool operator==(const Signature &) const = default;
 };
 

@@ -55,6 +55,7 @@ int Recorder::derivedDim(const Dim &dim, Where where) {
   dims.push_back({name, builder.dim(name, number, where), where});
   signature.dims.push_back(name);
   signature.divisors.push_back(1);
+  signature.scaled.push_back({number, dim.number, dim.times, dim.over});
   return number;
 }
 

@@ -89,6 +89,12 @@ std::string encodeArtifact(const Artifact &artifact) {
     w(axis.extent);
     w(axis.block);
   });
+  w.list(sig.scaled, [&](const ScaledDim &scaled) {
+    w(int64_t(scaled.dim));
+    w(int64_t(scaled.of));
+    w(scaled.times);
+    w(scaled.over);
+  });
   w(artifact.target);
   w(artifact.entry);
   w(artifact.resources.scratchBytes);
@@ -126,6 +132,11 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
     axis.block = r.integer();
     r.require(axis.block >= 1);
     return axis;
+  });
+  sig.scaled = r.list<ScaledDim>([&] {
+    int64_t dim = r.integer(), of = r.integer(), times = r.integer(), over = r.integer();
+    r.require(dim >= 0 && dim < int64_t(dims) && of >= 0 && of < int64_t(dims) && times >= 1 && over >= 1);
+    return ScaledDim{int(dim), int(of), times, over};
   });
   artifact.target = r.text();
   artifact.entry = r.text();

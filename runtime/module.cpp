@@ -126,6 +126,12 @@ Status LoadedKernel::resolve(std::span<const Arg> args, std::vector<int64_t> &sl
       return fail(sized(*sig, sig->args[seen[d].arg], seen[d].axis, slots[d]) + ", which must be a multiple of " +
                   std::to_string(divisor));
   }
+  for (const ScaledDim &scaled : sig->scaled) {
+    int64_t whole = slots[size_t(scaled.of)], part = slots[size_t(scaled.dim)];
+    if (__int128(part) * scaled.over != __int128(whole) * scaled.times)
+      return fail(sized(*sig, sig->args[seen[size_t(scaled.dim)].arg], seen[size_t(scaled.dim)].axis, part) +
+                  ", which does not fit " + sig->dims[size_t(scaled.of)] + " = " + std::to_string(whole));
+  }
   grid.clear();
   for (const GridAxis &axis : sig->grid) {
     int64_t extent = axis.extent.dim < 0 ? axis.extent.value : slots[size_t(axis.extent.dim)];

@@ -18,6 +18,7 @@ TEST(Trace, SignatureTellsALaunchEverything) {
   Signature s = traceKernel("quant_matmul", "", dsl::quantMatmul).value().signature;
   EXPECT_EQ(s.dims, (std::vector<std::string>{"M", "N", "K", "K/32"}));
   EXPECT_EQ(s.divisors, (std::vector<int64_t>{1, 1, 32, 1}));
+  EXPECT_EQ(s.scaled, (std::vector<ScaledDim>{{3, 2, 1, 32}}));
   EXPECT_EQ(s.args[1], (ArgInfo{"scale", ArgKind::in, f32, {{0}, {3}}}));
   EXPECT_EQ(s.args[3], (ArgInfo{"W", ArgKind::in, q4_1, {{1}, {2}}}));
   EXPECT_EQ(s.grid, (std::vector<GridAxis>{{{0}, 4}, {{1}, 16}}));

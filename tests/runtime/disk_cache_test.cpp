@@ -20,7 +20,8 @@ static Artifact sample(size_t codeBytes = 64) {
                         .args = {{"A", ArgKind::in, q4_1, {{0}, {1}}},
                                  {"C", ArgKind::out, f32, {{0}, {-1, 64}}},
                                  {"eps", ArgKind::scalar, f32, {}}},
-                        .grid = {{{0}, 8}, {{-1, 64}, 16}}};
+                        .grid = {{{0}, 8}, {{-1, 64}, 16}},
+                        .scaled = {{1, 0, 1, 32}}};
   artifact.target = "cpu-avx2";
   artifact.entry = "gemm";
   for (size_t i = 0; i < codeBytes; ++i)

@@ -66,6 +66,18 @@ TEST_F(Launch, ComputesEveryProgramOfTheGrid) {
     }
 }
 
+// A kernel indexes a [M, K/2] tensor by its block of K: a buffer of another width would be read past its end.
+TEST_F(Launch, RefusesSizesThatDoNotFitTheirWhole) {
+  Artifact artifact = gemmArtifact();
+  artifact.signature.dims[2] = "K/2";
+  artifact.signature.scaled = {{2, 1, 1, 2}};
+  LoadedKernel halves = load(artifact).value();
+  EXPECT_TRUE(halves.launch(stream, tensor({5, 4}), tensor({4, 2}), tensor({5, 2}), 0.f));
+  Status wide = halves.launch(stream, tensor({5, 4}), tensor({4, 3}), tensor({5, 3}), 0.f);
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().message, "gemm: B has K/2 = 3 along axis 1, which does not fit K = 4");
+}
+
 TEST_F(Launch, PreparedLaunchRepeatsAndKeepsItsBuffers) {
   Buffer a = tensor({2, 4}), c = tensor({2, 2});
   PreparedLaunch prepared = [&] {
