@@ -48,11 +48,17 @@ int64_t panelBit(const PackedFormat &format, tile::Component component, int64_t 
   return 8 * ((high >> 1) * 4 * panelRows + row * 4 + low) + 4 * (high & 1);
 }
 
+static tile::ViewType viewOf(Operation *access) {
+  if (auto load = dyn_cast<tile::LoadOp>(access))
+    return load.getView().getType();
+  if (auto store = dyn_cast<tile::StoreOp>(access))
+    return store.getView().getType();
+  return cast<tile::AtomicAddOp>(access).getView().getType();
+}
+
 bool lanesAreConsecutive(Operation *access, const Layout &layout) {
   auto axes = axesOf(access);
-  auto view = cast<tile::ViewType>(
-      llvm::TypeSwitch<Operation *, Type>(access).Case<tile::LoadOp, tile::StoreOp, tile::AtomicAddOp>(
-          [](auto op) { return op.getView().getType(); }));
+  tile::ViewType view = viewOf(access);
   auto tileAxisOf = [&](const AxisAccess &axis) { return axis.kind == tile::Subscript::each ? -1 : axis.tileAxis; };
   if (const PackedFormat *format = packedFormat(view)) {
     auto component = *cast<tile::LoadOp>(access).getComponent();
