@@ -16,6 +16,12 @@ Tensor Kernel::inOut(Name name, DType dtype, std::vector<Size> extents) {
 }
 Tile Kernel::scalar(Name name, DType dtype) { return Recorder::current().declareScalar(name.text, dtype, name.where); }
 
+bool Kernel::require(bool holds, const std::string &sentence, Where where) {
+  if (!holds)
+    Recorder::current().mistake(where, sentence);
+  return holds;
+}
+
 void Kernel::openGrid(size_t axes, Where where) { Recorder::current().openGrid(axes, where); }
 Tile Kernel::axis(int, const Points &domain) { return Recorder::current().program(domain.bound, 1, domain.where); }
 Range Kernel::axis(int, const Blocks &domain) {

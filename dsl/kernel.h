@@ -41,6 +41,10 @@ public:
   // A number given at launch.
   Tile scalar(Name name, DType dtype);
 
+  // An op's own condition on its parameters; where it does not hold, `sentence` is the mistake and the definition may
+  // return at once. Yields `holds`.
+  bool require(bool holds, const std::string &sentence, Where where = Where::current());
+
   // The grid: one program per combination, the first axis slowest. Once per kernel. Yields a Range for each blocks()
   // and an index scalar for each each(): alone, or as a tuple.
   template <class... D> auto parallel(D... domains) {
