@@ -1,0 +1,31 @@
+// Rope: rotary position embedding, in place.
+#pragma once
+#include "dsl/dsl.h"
+#include "ops/catalogue.h"
+
+namespace tessera::ops {
+
+// x inOut f32 [T, heads, headDim], pos i32 [T], cos and sin f32 [P, rotaryDim/2], where row p holds the cosines and
+// sines of position p (pos in [0, P) is not checked). Turns the pairs (i, i + rotaryDim/2) as NeoX does, or (2i, 2i +
+// 1) as GPT-J if interleaved; coordinates past rotaryDim stay.
+struct Rope {
+  static constexpr std::string_view name = "rope";
+  int heads = 9, headDim = 64, rotaryDim = 64;
+  bool interleaved = false;
+
+  struct Config {
+    int bd = 32; // pairs a program takes
+    template <class F> void fields(F &&f) { f("bd", bd); }
+  };
+  Config defaultConfig(const Target &) const { return {.bd = std::min(rotaryDim / 2, 64)}; }
+  void define(dsl::Kernel &k, const Config &c) const;
+
+  static constexpr DType dtypes[] = {f32};
+  static Sizes sizes() {
+    return {{"T", 64}, {"P", 2048}, {"heads", 9}, {"headDim", 64}, {"rotaryDim", 64}, {"interleaved", 0}};
+  }
+  static Rope of(DType, const Sizes &sizes);
+  Cost cost(const Sizes &sizes) const;
+};
+
+} // namespace tessera::ops

@@ -1,0 +1,25 @@
+// Softmax over the rows of a matrix.
+#pragma once
+#include "dsl/dsl.h"
+#include "ops/catalogue.h"
+
+namespace tessera::ops {
+
+// x f32 [R, C] -> y f32 [R, C]: y = exp(x - max) / sum(exp(x - max)) over each row, of any length.
+struct Softmax {
+  static constexpr std::string_view name = "softmax";
+
+  struct Config {
+    int bc = 128; // columns a step takes
+    template <class F> void fields(F &&f) { f("bc", bc); }
+  };
+  Config defaultConfig(const Target &target) const { return {.bc = 4 * lanes(target)}; }
+  void define(dsl::Kernel &k, const Config &c) const;
+
+  static constexpr DType dtypes[] = {f32};
+  static Sizes sizes() { return {{"R", 16}, {"C", 49152}}; }
+  static Softmax of(DType, const Sizes &) { return {}; }
+  Cost cost(const Sizes &sizes) const;
+};
+
+} // namespace tessera::ops
