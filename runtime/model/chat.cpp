@@ -9,11 +9,16 @@ constexpr std::string_view turn = "<|im_start|>", end = "<|im_end|>";
 
 // A template that opens with a system turn of its own where the user gives none spells it out as a literal.
 std::optional<std::string_view> defaultSystem(std::string_view text) {
-  constexpr std::string_view open = "<|im_start|>system\\n";
+  constexpr std::string_view open = "<|im_start|>system";
   size_t begin = text.find(open);
   if (begin == std::string_view::npos)
     return std::nullopt;
   std::string_view rest = text.substr(begin + open.size());
+  // Some files hold the line break itself, some its escape.
+  size_t lineBreak = rest.starts_with("\n") ? 1 : rest.starts_with("\\n") ? 2 : 0;
+  if (lineBreak == 0)
+    return std::nullopt;
+  rest.remove_prefix(lineBreak);
   std::string_view message = rest.substr(0, rest.find(end));
   // Anything but a plain literal is not ours to evaluate.
   if (message.size() == rest.size() || message.find_first_of("'\"{}\\") != std::string_view::npos)

@@ -10,10 +10,10 @@ namespace tessera::model {
 struct ModelShape {
   int64_t layers = 2;
   int64_t hidden = 64;
-  int64_t feedForward = 192;
+  int64_t feedForward = 256;
   int64_t heads = 4;
   int64_t kvHeads = 2;
-  int64_t vocab = 512; // at least 320: 256 bytes, the control tokens and a few merges
+  int64_t vocab = 1024; // at least 320: 256 bytes, the control tokens and a few merges
   int64_t context = 256;
   bool tiedHead = true;
 };
@@ -21,7 +21,7 @@ struct ModelShape {
 struct ModelOptions {
   ModelShape shape;
   std::string arch = "llama";
-  std::string quant = "Q4_1"; // of the matrices: Q4_1, Q4_0, Q8_0, F16 or F32; a tied embedding is Q8_0 beside Q4_x
+  std::string quant = "Q4_1"; // of the matrices: Q4_1, Q4_0, Q8_0 or F16; a tied embedding is Q8_0 beside Q4_x
   uint64_t seed = 1;
 };
 
