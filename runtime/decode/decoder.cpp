@@ -1,0 +1,122 @@
+#include "runtime/decode/decoder.h"
+
+namespace tessera::decode {
+
+// Prompts end in chunks of any length, each with a plan of its own; old ones go when there are this many.
+static constexpr size_t maxPlans = 16;
+
+Result<Decoder> Decoder::make(const Engine &engine, const model::LlamaConfig &config, Weights weights, KvPool pool,
+                              const DecoderOptions &options) {
+  if (options.context < 1 || options.chunk < 1)
+    return invalidArgument("a decoder takes a context and a chunk of at least one token");
+  Decoder decoder(engine, config, std::move(weights), std::move(pool), options);
+  decoder.kernels = TESSERA_TRY(buildKernels(engine, config, decoder.weights, decoder.pool.shape().pageSize));
+  decoder.rope = TESSERA_TRY(ropeTables(engine.device(), config.rope, options.context));
+  decoder.stream = TESSERA_TRY(engine.device().stream());
+  (void)TESSERA_TRY(decoder.stepFor({1, 1, Head::last})); // the first token shall not wait for it
+  return decoder;
+}
+
+int64_t Decoder::arenaBytes() const {
+  int64_t most = 0;
+  for (const auto &[shape, step] : steps)
+    most = std::max(most, step->plan.arenaBytes());
+  return most;
+}
+
+Result<Step *> Decoder::stepFor(const StepShape &shape) {
+  if (auto found = steps.find(shape); found != steps.end())
+    return found->second.get();
+  if (steps.size() >= maxPlans)
+    std::erase_if(steps, [](const auto &entry) { return entry.first.queries > 1; });
+  GraphParts parts = {config, weights, *kernels, rope, pool, limits.context};
+  auto step = std::make_unique<Step>(TESSERA_TRY(buildStep(engine.device(), parts, shape)));
+  return (steps[shape] = std::move(step)).get();
+}
+
+Status Decoder::check(std::span<KvSequence *const> sequences, std::span<const int32_t> tokens, int64_t queries) const {
+  for (int32_t token : tokens)
+    if (token < 0 || token >= config.vocab)
+      return invalidArgument("token " + std::to_string(token) + " is not in the vocabulary of " +
+                             std::to_string(config.vocab) + " tokens");
+  for (const KvSequence *sequence : sequences)
+    if (sequence->length() + queries > limits.context)
+      return invalidArgument("a sequence of " + std::to_string(sequence->length() + queries) +
+                             " tokens is longer than the context of " + std::to_string(limits.context));
+  return {};
+}
+
+Status Decoder::fill(Step &step, const StepShape &shape, std::span<KvSequence *const> sequences,
+                     std::span<const int32_t> tokens) {
+  positions.assign(size_t(shape.tokens()), 0);
+  slots.assign(size_t(shape.tokens()), 0);
+  lengths.assign(size_t(shape.batch), 0);
+  size_t width = size_t(step.in.table.shape()[1]);
+  table.assign(size_t(shape.batch) * width, 0);
+  for (size_t b = 0; b < sequences.size(); ++b) {
+    KvSequence &sequence = *sequences[b];
+    size_t first = b * size_t(shape.queries);
+    for (int64_t i = 0; i < shape.queries; ++i)
+      positions[first + size_t(i)] = int32_t(sequence.length() + i);
+    TESSERA_TRY(sequence.append(shape.queries, std::span(slots).subspan(first, size_t(shape.queries))));
+    lengths[b] = int32_t(sequence.length());
+    std::copy(sequence.pages().begin(), sequence.pages().end(), table.begin() + ptrdiff_t(b * width));
+  }
+  auto put = [](const Buffer &to, std::span<const int32_t> from) {
+    return to.copyFrom(from.data(), int64_t(from.size_bytes()));
+  };
+  TESSERA_TRY(put(step.in.tokens, tokens));
+  TESSERA_TRY(put(step.in.positions, positions));
+  TESSERA_TRY(put(step.in.slots, slots));
+  TESSERA_TRY(put(step.in.table, table));
+  return put(step.in.length, lengths);
+}
+
+Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *const> sequences,
+                                std::span<const int32_t> tokens) {
+  TESSERA_TRY(check(sequences, tokens, shape.queries));
+  Step &step = *TESSERA_TRY(stepFor(shape));
+  std::vector<int64_t> before;
+  for (const KvSequence *sequence : sequences)
+    before.push_back(sequence->length());
+  Status done = fill(step, shape, sequences, tokens);
+  if (done)
+    done = step.plan.run(*stream);
+  if (done)
+    done = stream->synchronize();
+  if (!done) {
+    for (size_t i = 0; i < sequences.size(); ++i)
+      sequences[i]->truncate(before[i]);
+    return std::move(done.error());
+  }
+  return StepResult{step.logits.host<float>(), step.chosen.host<int32_t>()};
+}
+
+Result<StepResult> Decoder::extend(KvSequence &sequence, std::span<const int32_t> tokens, Head head) {
+  if (tokens.empty() || int64_t(tokens.size()) > limits.chunk)
+    return invalidArgument("a prefill step takes 1 to " + std::to_string(limits.chunk) + " tokens, not " +
+                           std::to_string(tokens.size()));
+  KvSequence *one = &sequence;
+  return run({1, int64_t(tokens.size()), head}, std::span(&one, 1), tokens);
+}
+
+Result<StepResult> Decoder::prefill(KvSequence &sequence, std::span<const int32_t> tokens) {
+  int64_t before = sequence.length();
+  for (size_t chunk = size_t(limits.chunk); tokens.size() > chunk; tokens = tokens.subspan(chunk))
+    if (auto step = extend(sequence, tokens.first(chunk), Head::none); !step) {
+      sequence.truncate(before);
+      return std::move(step.error());
+    }
+  auto last = extend(sequence, tokens, Head::last);
+  if (!last)
+    sequence.truncate(before);
+  return last;
+}
+
+Result<StepResult> Decoder::decode(std::span<KvSequence *const> sequences, std::span<const int32_t> tokens) {
+  if (sequences.empty() || sequences.size() != tokens.size())
+    return invalidArgument("a decode step takes one token for each of at least one sequence");
+  return run({int64_t(sequences.size()), 1, Head::last}, sequences, tokens);
+}
+
+} // namespace tessera::decode

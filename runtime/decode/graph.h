@@ -1,0 +1,54 @@
+// The llama decoder as a step plan: which kernels run on which tensors for a step of a given shape.
+#pragma once
+#include "runtime/decode/kernels.h"
+#include "runtime/decode/kv_pool.h"
+#include "runtime/decode/step_plan.h"
+#include "runtime/decode/weights.h"
+#include <compare>
+
+namespace tessera::decode {
+
+// For which tokens of a step logits are wanted: for none (a prompt's chunks but the last), the last of each sequence,
+// or all.
+enum class Head { none, last, all };
+
+// `batch` sequences bring `queries` tokens each. Head::last takes one sequence or one query each.
+struct StepShape {
+  int64_t batch = 1, queries = 1;
+  Head head = Head::last;
+  auto operator<=>(const StepShape &) const = default;
+  int64_t tokens() const { return batch * queries; }
+  int64_t headRows() const { return head == Head::none ? 0 : head == Head::all ? tokens() : batch; }
+};
+
+// What a step reads, all i32, tokens of one sequence after the other.
+struct StepInputs {
+  Buffer tokens, positions, slots; // [tokens]; a slot is page * pageSize + offset
+  Buffer table;                    // [batch, pages of the longest sequence]
+  Buffer length;                   // [batch], the step's tokens included
+};
+
+// A step ready to run any number of times: fill the inputs, run the plan, read the outputs.
+struct Step {
+  StepPlan plan;
+  StepInputs in;
+  Buffer logits; // f32 [head rows, vocab]
+  Buffer chosen; // i32 [head rows]: the greedy choice
+};
+
+// What all steps of a model share. Copied into plans where needed; must live during buildStep() only.
+struct GraphParts {
+  const model::LlamaConfig &config;
+  const Weights &weights;
+  const Kernels &kernels;
+  const RopeTables &rope;
+  const KvPool &pool;
+  int64_t context; // longest sequence
+};
+
+// Per layer: RmsNorm (fused with the residual sum) -> q, k, v -> Rope -> KvAppend -> Attention -> o -> RmsNorm ->
+// gate and up -> SiLU -> down; activations are quantized to 8 bits before packed weights. Source: llama.cpp's
+// llama graph, whose GGUF files pair the rotary coordinates (2i, 2i + 1).
+Result<Step> buildStep(const Device &device, const GraphParts &parts, const StepShape &shape);
+
+} // namespace tessera::decode

@@ -1,0 +1,31 @@
+// Kernels: every kernel of a llama step, compiled before the first token.
+#pragma once
+#include "runtime/decode/weights.h"
+#include "runtime/engine.h"
+#include "runtime/model/config.h"
+#include <map>
+
+namespace tessera::decode {
+
+// How many rows a step brings; the widths differ in their configurations, never in a row's bits.
+enum class Width { one, many };
+
+// Kernels whose configuration depends on the width.
+struct WideKernels {
+  std::map<DType, LoadedKernel> matmul; // by the weight's type
+  LoadedKernel attention;
+};
+
+struct Kernels {
+  LoadedKernel embedding, norm, addNorm, quantize, ropeQ, ropeK, append, gate;
+  LoadedKernel argMax;
+  WideKernels one, many;
+
+  const WideKernels &at(Width width) const { return width == Width::one ? one : many; }
+};
+
+// Compiles what is in no cache, several kernels at a time.
+Result<Kernels> buildKernels(const Engine &engine, const model::LlamaConfig &config, const Weights &weights,
+                             int64_t pageSize);
+
+} // namespace tessera::decode

@@ -1,0 +1,150 @@
+#include "runtime/decode/model.h"
+#include "runtime/decode/decoder.h"
+#include "runtime/decode/sampler.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <sys/resource.h>
+
+namespace tessera::decode {
+
+namespace {
+
+constexpr int64_t defaultContext = 8192;
+
+using Clock = std::chrono::steady_clock;
+double msSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+Status checkOptions(const LoadOptions &options) {
+  if (options.pageSize < 1 || options.pageSize > 4096)
+    return invalidArgument("a page holds 1 to 4096 tokens, not " + std::to_string(options.pageSize));
+  if (options.context < 0)
+    return invalidArgument("a context cannot have " + std::to_string(options.context) + " tokens");
+  if (options.kvPages < 0)
+    return invalidArgument("a KV pool cannot have " + std::to_string(options.kvPages) + " pages");
+  if (options.chunk < 1 || options.chunk > 65536)
+    return invalidArgument("a prefill step takes 1 to 65536 tokens, not " + std::to_string(options.chunk));
+  return {};
+}
+
+} // namespace
+
+int64_t peakRssBytes() {
+  rusage use;
+  return getrusage(RUSAGE_SELF, &use) == 0 ? int64_t(use.ru_maxrss) * 1024 : 0;
+}
+
+struct Model::State {
+  model::Gguf file;
+  model::LlamaConfig config;
+  Engine engine;
+  Decoder decoder;
+  LoadReport report;
+};
+
+Model::Model(std::unique_ptr<State> state) : state(std::move(state)) {}
+Model::Model(Model &&) noexcept = default;
+Model &Model::operator=(Model &&) noexcept = default;
+Model::~Model() = default;
+
+Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
+  auto start = Clock::now();
+  TESSERA_TRY(checkOptions(options));
+  model::Gguf file = TESSERA_TRY(model::Gguf::open(path));
+  model::LlamaConfig config = TESSERA_TRY(model::llamaConfig(file));
+  if (options.context > config.context)
+    return invalidArgument(file.about("the model was trained for " + std::to_string(config.context) +
+                                      " tokens of context, not " + std::to_string(options.context)));
+  int64_t context = options.context ? options.context : std::min(config.context, defaultContext);
+  Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
+  Weights weights = TESSERA_TRY(loadWeights(file, config, device));
+  int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
+  const model::AttentionShape &attention = config.attention;
+  KvPool pool =
+      TESSERA_TRY(KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize}));
+  Engine engine(device, options.engine);
+  Decoder decoder =
+      TESSERA_TRY(Decoder::make(engine, config, std::move(weights), std::move(pool), {context, options.chunk}));
+  EngineStats stats = engine.stats();
+  LoadReport report;
+  report.compileMs = stats.compileMs;
+  report.kernelsCompiled = stats.compiled;
+  report.loadMs = msSince(start) - stats.compileMs;
+  report.weightsBytes = decoder.tensors().bytes();
+  report.kvBytes = decoder.cache().bytes();
+  return Model(std::make_unique<State>(State{file, config, engine, std::move(decoder), report}));
+}
+
+const model::Gguf &Model::file() const { return state->file; }
+const model::LlamaConfig &Model::config() const { return state->config; }
+const Device &Model::device() const { return state->engine.device(); }
+int64_t Model::context() const { return state->decoder.options().context; }
+
+LoadReport Model::report() const {
+  LoadReport report = state->report;
+  report.activationBytes = state->decoder.arenaBytes();
+  return report;
+}
+
+Result<Generation> Model::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
+  auto start = Clock::now();
+  double temperature = options.sampling.temperature;
+  if (!(temperature >= 0) || std::isinf(temperature))
+    return invalidArgument("the temperature must be a number of at least 0");
+  if (prompt.empty())
+    return invalidArgument("the prompt holds no token");
+  if (int64_t(prompt.size()) > context())
+    return invalidArgument("the prompt of " + std::to_string(prompt.size()) + " tokens is longer than the context of " +
+                           std::to_string(context()));
+  Sampler sampler(temperature, options.sampling.seed);
+  KvSequence sequence = state->decoder.sequence();
+  StepResult step = TESSERA_TRY(state->decoder.prefill(sequence, prompt));
+  double prefillMs = msSince(start);
+
+  Generation out;
+  out.prefillTokensPerS = double(prompt.size()) / prefillMs * 1000;
+  while (int64_t(out.tokens.size()) < options.maxTokens) {
+    int32_t token = temperature > 0 ? sampler.draw(step.logits) : step.chosen[0];
+    if (out.tokens.empty())
+      out.firstTokenMs = msSince(start);
+    if (std::ranges::find(options.stopTokens, token) != options.stopTokens.end()) {
+      out.finish = Finish::stopToken;
+      break;
+    }
+    out.tokens.push_back(token);
+    if (options.logprobs)
+      out.logprobs.push_back(float(logProbability(step.logits, token)));
+    if (options.onToken && !options.onToken(token)) {
+      out.finish = Finish::caller;
+      break;
+    }
+    if (int64_t(out.tokens.size()) == options.maxTokens)
+      break;
+    if (sequence.length() == context()) {
+      out.finish = Finish::context;
+      break;
+    }
+    KvSequence *one = &sequence;
+    step = TESSERA_TRY(state->decoder.decode(std::span(&one, 1), std::span(&token, 1)));
+  }
+  if (out.tokens.size() > 1)
+    out.decodeTokensPerS = double(out.tokens.size() - 1) / (msSince(start) - out.firstTokenMs) * 1000;
+  return out;
+}
+
+Result<std::vector<float>> Model::logits(std::span<const int32_t> tokens) {
+  std::vector<float> all;
+  KvSequence sequence = state->decoder.sequence();
+  while (!tokens.empty()) {
+    auto now = tokens.first(std::min(tokens.size(), size_t(state->decoder.options().chunk)));
+    StepResult step = TESSERA_TRY(state->decoder.extend(sequence, now, Head::all));
+    all.insert(all.end(), step.logits.begin(), step.logits.end());
+    tokens = tokens.subspan(now.size());
+  }
+  return all;
+}
+
+} // namespace tessera::decode

@@ -1,0 +1,89 @@
+// Model: a language model loaded on a device, ready to generate; the one door of the decode room.
+#pragma once
+#include "base/result.h"
+#include "runtime/engine.h"
+#include "runtime/model/config.h"
+#include "runtime/model/gguf.h"
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tessera::decode {
+
+struct LoadOptions {
+  std::string device = "cpu";
+  int threads = 0;       // 0 = one a hardware thread
+  int64_t pageSize = 16; // tokens a page of the KV cache holds
+  int64_t context = 0;   // longest sequence, prompt and output; 0 = the model's own, at most 8192
+  int64_t kvPages = 0;   // pages of the KV pool; 0 = enough for one sequence of `context` tokens
+  int64_t chunk = 128;   // prompt tokens a prefill step takes; changes no result
+  EngineOptions engine;  // cache directory, chooser, progress of compilation
+};
+
+// Greedy where temperature is 0; else the softmax of logits / temperature, drawn with a generator seeded by `seed`.
+struct Sampling {
+  double temperature = 0;
+  uint64_t seed = 0;
+};
+
+struct GenerateOptions {
+  int64_t maxTokens = 128;
+  Sampling sampling;
+  std::vector<int32_t> stopTokens;            // ends the text; not part of the output
+  bool logprobs = false;                      // fill Generation::logprobs; costs a pass over the vocabulary a token
+  std::function<bool(int32_t token)> onToken; // called for every token as it is known; false stops; may be empty
+};
+
+enum class Finish { length, stopToken, context, caller };
+
+struct Generation {
+  std::vector<int32_t> tokens;
+  std::vector<float> logprobs; // natural log of each token's probability at temperature 1
+  Finish finish = Finish::length;
+  double firstTokenMs = 0;                            // from the call to the first token
+  double prefillTokensPerS = 0, decodeTokensPerS = 0; // 0 where nothing was decoded after the first token
+};
+
+struct LoadReport {
+  double loadMs = 0;    // reading and repacking the weights
+  double compileMs = 0; // 0 where every kernel came from a cache
+  int64_t kernelsCompiled = 0;
+  int64_t weightsBytes = 0, kvBytes = 0, activationBytes = 0;
+};
+
+// Peak resident set of this process in bytes; 0 where the system does not say.
+int64_t peakRssBytes();
+
+// Movable. One thread at a time. Errors are one sentence that names the file with the key or tensor, or the option.
+class Model {
+public:
+  // Errors: whatever model::Gguf and model::llamaConfig refuse, an unknown device, options that make no sense, memory.
+  static Result<Model> load(const std::string &path, const LoadOptions &options = {});
+  Model(Model &&) noexcept;
+  Model &operator=(Model &&) noexcept;
+  ~Model();
+
+  const model::Gguf &file() const;
+  const model::LlamaConfig &config() const;
+  const Device &device() const;
+  int64_t context() const;
+  LoadReport report() const;
+
+  // Continues `prompt` (at least one token). The KV cache holds nothing before and nothing after. Errors: an empty
+  // prompt, a token outside the vocabulary, a prompt longer than the context, an exhausted KV pool. Output that reaches
+  // the context's end stops there (Finish::context).
+  Result<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
+
+  // The logits after every token, f32 [tokens, vocab]: for tests and comparisons.
+  Result<std::vector<float>> logits(std::span<const int32_t> tokens);
+
+private:
+  struct State;
+  explicit Model(std::unique_ptr<State> state);
+  std::unique_ptr<State> state;
+};
+
+} // namespace tessera::decode
