@@ -28,5 +28,6 @@ endif()
 function(tessera_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  set_property(GLOBAL APPEND PROPERTY TESSERA_ROOMS ${name}) # cmake/install.cmake collects them
   target_link_libraries(${name} PUBLIC tessera_flags ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
 endfunction()

@@ -44,6 +44,7 @@ refuses coverage compiler/passes/passes.td <<<'def Untested : Pass<"untested", "
 printf '#include "ops/softmax.h"\n' >"$scratch/all"
 mkdir -p "$scratch/oracle/ops" && cp "$scratch/all" "$scratch/oracle/ops/all.h" && touch "$scratch/oracle/ops/softmax.h"
 ! bash "$rules/coverage.sh" "$scratch/oracle" >/dev/null || { echo "coverage accepts an operator without an oracle"; failures=$((failures + 1)); }
+refuses readme README.md <<<'[elsewhere](docs/none.md)'
 mkdir -p "$scratch/typed" && cp -r "$rules/../../bench" "$scratch/typed/"
 sed 's|<!-- /figures -->|999 tokens/s\n&|' "$rules/../../README.md" >"$scratch/typed/README.md"
 ! bash "$rules/figures.sh" "$scratch/typed" >/dev/null 2>&1 || { echo "figures accepts a figure typed by hand"; failures=$((failures + 1)); }
