@@ -193,7 +193,7 @@ std::optional<std::string> Recorder::finish() {
   if (!writes)
     mistake(grid.value_or(where), "the kernel has no output: declare one with out() or inOut()");
   if (!grid)
-    mistake(where, "the kernel has no grid: call parallel()");
+    mistake(tensors.empty() ? where : tensors.back().where, "the kernel has no grid: call parallel()");
   for (const DimInfo &dim : dims)
     if (!dim.used)
       mistake(dim.where, "no tensor has the size '" + dim.name + "', so a launch cannot know it");

@@ -84,4 +84,22 @@ void pagedAttention(Kernel &k) {
   store(O(b, m, h, all), acc / den);
 }
 
+// C++ may evaluate the operands below in any order, and g++ and clang differ; the loads of S must stay before the
+// stores that overwrite it.
+void anyOrder(Kernel &k) {
+  Dim M = k.dims("M"), N = k.dims("N");
+  Tensor A = k.in("A", f32, {M, N});
+  Tensor S = k.inOut("S", f32, {M, N});
+  Tensor T = k.inOut("T", f32, {M, N});
+  auto [m, n] = k.parallel(blocks(M, 8), blocks(N, 8));
+  auto total = [&](const Tensor &t) {
+    return loop(blocks(N, 8), zeros({8, 1}), [&](Range j, Tile sum) { return sum + reduceSum(load(t(m, j)), 1); });
+  };
+  Tile unused = load(S(m, n)) * 2;
+  Tile before = (load(S(m, n)) - load(A(m, n))) * (total(T) - total(S)) / max(load(T(m, n)), abs(load(S(m, n))));
+  store(S(m, n), load(S(m, n)) + load(T(m, n)));
+  store(T(m, n), load(S(m, n)) - load(A(m, n)));
+  store(S(m, n), before);
+}
+
 } // namespace tessera::dsl
