@@ -1,0 +1,130 @@
+// devices, make-model and compile, and what the parser refuses.
+#include "tests/cli/process.h"
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace tessera::test {
+namespace {
+
+using nlohmann::json;
+
+// One JSON object, and nothing else, on standard output.
+json object(const std::vector<std::string> &arguments) {
+  Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.find('\n'), outcome.out.size() - 1);
+  return json::parse(outcome.out, nullptr, false);
+}
+
+void expectError(const std::vector<std::string> &arguments, int status, const std::string &sentence) {
+  Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.status, status) << outcome.err;
+  EXPECT_EQ(outcome.err, "tessera: " + sentence + "\n");
+  EXPECT_EQ(outcome.out, "");
+}
+
+TEST(Usage, MistakesExitWithTwoAndPointToHelp) {
+  expectError({}, 2, "A subcommand is required\nTry 'tessera --help'.");
+  expectError({"frobnicate"}, 2, "unknown command 'frobnicate'\nTry 'tessera --help'.");
+  expectError({"devices", "--frob"}, 2,
+              "The following argument was not expected: --frob\nTry 'tessera devices --help'.");
+  expectError({"make-model"}, 2, "--output is required\nTry 'tessera make-model --help'.");
+  expectError({"make-model", "-o", "x", "--layers", "two"}, 2,
+              "Could not convert: --layers = two\nTry 'tessera make-model --help'.");
+  expectError({"compile"}, 2, "--op or --list-ops is required\nTry 'tessera compile --help'.");
+  expectError({"compile", "--op", "gemm", "--emit", "ptx"}, 2,
+              "--emit: ptx not in {tile,layout,llvm,asm,binary}\nTry 'tessera compile --help'.");
+}
+
+TEST(Usage, EveryCommandHasHelpWithAnExample) {
+  Outcome all = run({"--help"});
+  EXPECT_EQ(all.status, 0);
+  for (const char *command : {"devices", "compile", "make-model"}) {
+    EXPECT_NE(all.out.find(command), std::string::npos);
+    Outcome help = run({command, "--help"});
+    EXPECT_EQ(help.status, 0);
+    EXPECT_NE(help.out.find("tessera " + std::string(command) + " -"), std::string::npos) << command;
+    EXPECT_NE(help.out.find("--json"), std::string::npos) << command;
+  }
+}
+
+TEST(Devices, TheCpuComesFirst) {
+  json list = object({"devices", "--json"})["devices"];
+  ASSERT_FALSE(list.empty());
+  EXPECT_EQ(list[0]["name"], "cpu");
+  EXPECT_GT(list[0]["memory_bytes"].get<int64_t>(), 0);
+  EXPECT_GT(list[0]["threads"].get<int>(), 0);
+}
+
+TEST(MakeModel, WritesAModelOnce) {
+  std::string path = scratch() + "/tiny.gguf";
+  json said = object({"make-model", "-o", path, "--json", "--quant", "Q8_0"});
+  EXPECT_EQ(said["bytes"].get<uint64_t>(), std::filesystem::file_size(path));
+  expectError({"make-model", "-o", path, "--quant", "Q3_K"}, 1,
+              "the quantization 'Q3_K' is not supported; supported: Q4_1, Q4_0, Q8_0, F16");
+  expectError({"make-model", "-o", path, "--arch", "gpt2"}, 1, "the architecture 'gpt2' is unknown; known: llama");
+  expectError({"make-model", "-o", path, "--heads", "5", "--kv-heads", "2"}, 1,
+              "--heads 5 is not a multiple of --kv-heads 2");
+  expectError({"make-model", "-o", scratch() + "/none/x.gguf"}, 1,
+              scratch() + "/none/x.gguf: cannot be written: No such file or directory");
+}
+
+TEST(Compile, ListsOps) {
+  json ops = object({"compile", "--list-ops", "--json"})["ops"];
+  ASSERT_GE(ops.size(), 11u);
+  for (const json &op : ops) {
+    EXPECT_FALSE(op["dtypes"].empty()) << op;
+    EXPECT_FALSE(op["configs"].empty()) << op;
+    EXPECT_FALSE(op["targets"].empty()) << op;
+  }
+}
+
+TEST(Compile, ReportsAndEmits) {
+  json said = object({"compile", "--op", "gemm", "--target", "cpu-avx2", "--config", "bm=4,bn=16", "--json"});
+  EXPECT_EQ(said["op"], "gemm");
+  EXPECT_EQ(said["target"], "cpu-avx2");
+  EXPECT_EQ(said["config"].get<std::string>().substr(0, 10), "bm=4,bn=16");
+  EXPECT_GT(said["binary_bytes"].get<int>(), 500);
+  EXPECT_GT(said["registers"].get<int>(), 4);
+  EXPECT_LE(said["registers"].get<int>(), 16);
+  EXPECT_GT(said["instructions"]["fma"].get<int>(), 0);
+  EXPECT_FALSE(said["stage_ms"].empty());
+
+  EXPECT_NE(run({"compile", "--op", "gemm", "--emit", "tile"}).out.find("tile."), std::string::npos);
+  EXPECT_NE(run({"compile", "--op", "gemm", "--emit", "llvm"}).out.find("define "), std::string::npos);
+  EXPECT_NE(run({"compile", "--op", "gemm", "--emit", "asm"}).out.find("\tret"), std::string::npos);
+  std::string path = scratch() + "/gemm.o";
+  EXPECT_EQ(run({"compile", "--op", "gemm", "--emit", "binary", "-o", path}).status, 0);
+  std::ifstream file(path, std::ios::binary);
+  std::string magic(4, ' ');
+  file.read(magic.data(), 4);
+  EXPECT_EQ(magic, "\x7f"
+                   "ELF");
+  EXPECT_NE(run({"compile", "--op", "gemm", "--explain"}).err.find("vector registers used: "), std::string::npos);
+}
+
+TEST(Compile, RefusesWithOneSentence) {
+  EXPECT_EQ(
+      run({"compile", "--op", "gemm", "--target", "z80"}).err.rfind("tessera: unknown target 'z80': known are cpu,", 0),
+      0u);
+  EXPECT_EQ(run({"compile", "--op", "gem"}).err.substr(0, 42), "tessera: unknown op 'gem': known are gemm,");
+  expectError({"compile", "--op", "gemm", "--config", "zz=1"}, 1, "config has no field 'zz': it has bm, bn, bk");
+  expectError({"compile", "--op", "gemm", "--size", "M"}, 1, "--size 'M': want name=number");
+  expectError({"compile", "--op", "gemm", "--dtype", "f12"}, 1, "unknown dtype 'f12'");
+  expectError({"compile", "--op", "gemm", "-o", scratch() + "/none/gemm.o"}, 1,
+              scratch() + "/none/gemm.o: cannot be written");
+}
+
+TEST(Compile, DumpsStages) {
+  std::string folder = scratch() + "/dump";
+  EXPECT_EQ(run({"compile", "--op", "silu_and_mul"}, {"TESSERA_DUMP=tile,asm:" + folder}).status, 0);
+  size_t files = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder))
+    files += entry.file_size() > 0;
+  EXPECT_EQ(files, 2u);
+}
+
+} // namespace
+} // namespace tessera::test
