@@ -1,0 +1,325 @@
+#include "runtime/vgpu/exec/access.h"
+#include <algorithm>
+#include <cinttypes>
+
+namespace tessera::vgpu {
+namespace {
+using ptx::Space;
+
+std::string hex(u64 value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%" PRIx64, value);
+  return text;
+}
+
+void reportGlobal(Warp &w, u32 lane, u64 address, u64 bytes, bool write) {
+  std::string what =
+      std::string(write ? "write" : "read") + " of " + std::to_string(bytes) + " bytes at " + hex(address);
+  const Memory &memory = *w.launch->memory;
+  const Allocation *in = memory.find(address);
+  if (in && in->freed)
+    return w.fail(Fault::useAfterFree, lane, address,
+                  what + ", in an allocation of " + std::to_string(in->size) + " bytes that was freed");
+  if (in && in->readOnly && write)
+    return w.fail(Fault::bounds, lane, address, what + ", which is constant memory");
+  const Allocation *near = in ? in : memory.before(address);
+  if (near)
+    what += ", " + std::to_string(address + bytes - near->start - near->size) +
+            " bytes beyond the end of the allocation at " + hex(near->start) + " of " + std::to_string(near->size) +
+            " bytes";
+  else
+    what += ", which belongs to no allocation";
+  w.fail(Fault::bounds, lane, address, what);
+}
+
+Allocation *lookup(Warp &w, u64 address, u64 bytes, bool write) {
+  Worker::Lookup &slot = w.worker->lookups[w.pc % 64];
+  if (address >= slot.low && address + bytes <= slot.high && !(write && slot.allocation->readOnly))
+    return slot.allocation;
+  Allocation *found = w.launch->memory->find(address);
+  if (!found || found->freed || bytes > found->size - (address - found->start) || (write && found->readOnly))
+    return nullptr;
+  slot = {found->start, found->start + found->size, found};
+  return found;
+}
+
+bool resolveGlobal(Warp &w, const Op &op, Access &x) {
+  u64 low = ~0ull, high = 0, odd = 0;
+  for (u32 l = 0; l < lanes; ++l)
+    if (x.mask >> l & 1) {
+      low = std::min(low, x.address[l]);
+      high = std::max(high, x.address[l]);
+      odd |= x.address[l];
+      x.at[l] = reinterpret_cast<u8 *>(x.address[l]);
+    }
+  const Options &options = w.launch->options;
+  if (options.checkBounds) {
+    const Worker::Lookup &slot = w.worker->lookups[w.pc % 64];
+    bool inside = low >= slot.low && high + x.bytes <= slot.high && !(x.write && slot.allocation->readOnly);
+    u64 alignment = std::min<u64>(x.bytes, op.bytes * u64(op.count ? op.count : 1));
+    bool aligned = (odd & (alignment - 1)) == 0;
+    if (!inside || !aligned || options.checkGlobalInit)
+      for (u32 l = 0; l < lanes; ++l) {
+        if (!(x.mask >> l & 1))
+          continue;
+        if (!aligned && (x.address[l] & (alignment - 1))) {
+          w.fail(Fault::misaligned, l, x.address[l],
+                 "the address " + hex(x.address[l]) + " is not a multiple of " + std::to_string(alignment));
+          return false;
+        }
+        Allocation *a = lookup(w, x.address[l], x.bytes, x.write);
+        if (!a) {
+          reportGlobal(w, l, x.address[l], x.bytes, x.write);
+          return false;
+        }
+        if (a->written) {
+          u8 *flags = a->written.get() + (x.address[l] - a->start);
+          if (x.read && std::find(flags, flags + x.bytes, 0) != flags + x.bytes) {
+            w.fail(Fault::uninitialised, l, x.address[l],
+                   "read of global memory at " + hex(x.address[l]) + " that nobody wrote");
+            return false;
+          }
+          if (x.write)
+            std::memset(flags, 1, x.bytes);
+        }
+      }
+  }
+  // Sectors of 32 bytes that the request touches.
+  OpCount &count = w.worker->counts[w.pc - 1];
+  u64 sectors = 0, last = ~0ull, active = 0;
+  bool ascending = true;
+  u64 before = 0;
+  for (u32 l = 0; l < lanes; ++l)
+    if (x.mask >> l & 1) {
+      ascending &= x.address[l] >= before;
+      before = x.address[l];
+      u64 first = x.address[l] >> 5, end = (x.address[l] + x.bytes - 1) >> 5;
+      sectors += end - first + (first != last);
+      last = end;
+      ++active;
+    }
+  if (!ascending) {
+    u64 list[lanes * 4];
+    size_t n = 0;
+    for (u32 l = 0; l < lanes; ++l)
+      if (x.mask >> l & 1)
+        for (u64 s = x.address[l] >> 5; s <= (x.address[l] + x.bytes - 1) >> 5 && n < lanes * 4; ++s)
+          list[n++] = s;
+    std::sort(list, list + n);
+    sectors = u64(std::unique(list, list + n) - list);
+  }
+  count.transactions += sectors;
+  count.ideal += (active * x.bytes + 31) / 32;
+  count.bytes += active * x.bytes;
+  return true;
+}
+
+// Wavefronts: 128 bytes a pass over 32 banks of 4 bytes; accesses of 8 and 16 bytes go by halves and quarters of a
+// warp.
+u64 wavefronts(const Access &x) {
+  u32 group = x.bytes <= 4 ? 32 : x.bytes == 8 ? 16 : 8;
+  u64 total = 0;
+  for (u32 first = 0; first < lanes; first += group) {
+    u32 word[lanes], bankNext[lanes], words = 0, worst = 0;
+    s8 head[32];
+    u8 depth[32] = {};
+    std::memset(head, -1, sizeof head);
+    u32 wordsEach = x.bytes <= 4 ? 1 : x.bytes / 4;
+    for (u32 k = 0; k < wordsEach; ++k)
+      for (u32 l = first; l < first + group; ++l) {
+        if (!(x.mask >> l & 1))
+          continue;
+        u32 value = u32(x.address[l] >> 2) + k, bank = value & 31;
+        bool seen = false;
+        for (s32 i = head[bank]; i >= 0 && !seen; i = s32(bankNext[i]))
+          seen = word[i] == value;
+        if (seen || words == lanes)
+          continue;
+        word[words] = value;
+        bankNext[words] = u32(s32(head[bank]));
+        head[bank] = s8(words++);
+        worst = std::max<u32>(worst, ++depth[bank]);
+      }
+    total += worst;
+  }
+  return total;
+}
+
+bool resolveShared(Warp &w, const Op &op, Access &x) {
+  Block &mine = *w.block;
+  u64 alignment = std::min<u64>(x.bytes, op.bytes * u64(op.count ? op.count : 1));
+  const Options &options = w.launch->options;
+  u64 active = 0;
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(x.mask >> l & 1))
+      continue;
+    ++active;
+    u64 offset = x.address[l] & ((1u << clusterShift) - 1), rank = x.address[l] >> clusterShift;
+    Block *block = &mine;
+    if (rank) {
+      if (rank > mine.cluster.size() || mine.cluster[rank - 1]->finished()) {
+        w.fail(Fault::bounds, l, x.address[l],
+               "shared memory of block " + std::to_string(rank - 1) + " of the cluster, which " +
+                   (rank > mine.cluster.size() ? "does not exist" : "has ended"));
+        return false;
+      }
+      block = mine.cluster[rank - 1];
+    }
+    if (offset + x.bytes > block->shared.size()) {
+      w.fail(Fault::bounds, l, x.address[l],
+             std::string(x.write ? "write" : "read") + " of " + std::to_string(x.bytes) + " bytes at offset " +
+                 std::to_string(offset) + " of shared memory, which has " + std::to_string(block->shared.size()) +
+                 " bytes");
+      return false;
+    }
+    if (offset & (alignment - 1)) {
+      w.fail(Fault::misaligned, l, x.address[l],
+             "the shared offset " + std::to_string(offset) + " is not a multiple of " + std::to_string(alignment));
+      return false;
+    }
+    if (options.checkShared && !checkShared(w, *block, l, offset, x.bytes, x.write, x.atomic))
+      return false;
+    x.at[l] = block->shared.data() + offset;
+  }
+  OpCount &count = w.worker->counts[w.pc - 1];
+  count.transactions += wavefronts(x);
+  count.ideal += std::max<u64>(1, (active * x.bytes + 127) / 128);
+  count.bytes += active * x.bytes;
+  return true;
+}
+
+bool resolveLocal(Warp &w, const Op &op, Access &x) {
+  u64 size = w.launch->program->localBytes;
+  u64 alignment = std::min<u64>(x.bytes, op.bytes * u64(op.count ? op.count : 1));
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(x.mask >> l & 1))
+      continue;
+    u64 offset = x.address[l] & 0xffffffff;
+    if (offset + x.bytes > size || (offset & (alignment - 1))) {
+      w.fail(offset + x.bytes > size ? Fault::bounds : Fault::misaligned, l, x.address[l],
+             "local memory at offset " + std::to_string(offset) + " of " + std::to_string(size) + " bytes");
+      return false;
+    }
+    x.at[l] = w.local.data() + l * size + offset;
+  }
+  return true;
+}
+
+bool resolveParam(Warp &w, Access &x) {
+  const auto &parameters = w.launch->parameters;
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(x.mask >> l & 1))
+      continue;
+    u64 offset = x.address[l] & 0xffffffff;
+    if (offset + x.bytes > parameters.size() || x.write) {
+      w.fail(Fault::bounds, l, x.address[l],
+             "kernel parameters at offset " + std::to_string(offset) + " of " + std::to_string(parameters.size()) +
+                 " bytes");
+      return false;
+    }
+    x.at[l] = const_cast<u8 *>(parameters.data()) + offset;
+  }
+  return true;
+}
+} // namespace
+
+bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, bool write, bool atomic) {
+  if (&block != w.block)
+    return true; // ordering between blocks of a cluster is not tracked
+  Shadow &shadow = block.shadow;
+  for (u64 at = offset; at < offset + bytes;) {
+    u64 word = at >> 2, from = at & 3, n = std::min<u64>(4 - from, offset + bytes - at);
+    u8 mask = u8(((1u << n) - 1) << from);
+    Shadow::Answer answer = write ? shadow.write(word, mask, w.index, w.clock.data(), atomic)
+                                  : shadow.read(word, mask, w.index, w.clock.data(), atomic);
+    if (answer.verdict != Shadow::Verdict::fine) [[unlikely]] {
+      std::string where = "shared memory at offset " + std::to_string(at);
+      std::string other = std::to_string(answer.otherWarp);
+      switch (answer.verdict) {
+      case Shadow::Verdict::uninitialised:
+        if (atomic && write)
+          break;
+        w.fail(Fault::uninitialised, lane, at, "read of " + where + " that nobody in the block has written");
+        return false;
+      case Shadow::Verdict::readAfterWrite:
+        w.fail(Fault::race, lane, at, "reads " + where + " that warp " + other + " wrote, with no barrier between");
+        return false;
+      case Shadow::Verdict::writeAfterWrite:
+        w.fail(Fault::race, lane, at, "writes " + where + " that warp " + other + " wrote, with no barrier between");
+        return false;
+      case Shadow::Verdict::writeAfterRead:
+        w.fail(Fault::race, lane, at, "writes " + where + " that warp " + other + " reads, with no barrier between");
+        return false;
+      case Shadow::Verdict::fine:
+        break;
+      }
+    }
+    at += n;
+  }
+  return true;
+}
+
+void gatherAddresses(Warp &w, const Op &op, Access &x) {
+  if (op.flag & 1) {
+    const auto *a = w.in<u64>(op.a);
+    for (u32 l = 0; l < lanes; ++l)
+      x.address[l] = a[l] + u64(op.imm);
+  } else {
+    const auto *a = w.in<u32>(op.a);
+    for (u32 l = 0; l < lanes; ++l)
+      x.address[l] = u32(a[l] + u32(op.imm));
+  }
+}
+
+bool resolve(Warp &w, const Op &op, Space space, Access &x) {
+  switch (space) {
+  case Space::global:
+  case Space::constant:
+    return resolveGlobal(w, op, x);
+  case Space::shared:
+    return resolveShared(w, op, x);
+  case Space::local:
+    return resolveLocal(w, op, x);
+  case Space::param:
+    return resolveParam(w, x);
+  default:
+    break;
+  }
+  u32 masks[4] = {}; // global, shared, local, param
+  for (u32 l = 0; l < lanes; ++l)
+    if (x.mask >> l & 1) {
+      u64 high = x.address[l] >> 32;
+      u32 which = high == sharedWindow >> 32 ? 1 : high == localWindow >> 32 ? 2 : high == paramWindow >> 32 ? 3 : 0;
+      masks[which] |= 1u << l;
+    }
+  u32 all = x.mask;
+  constexpr Space spaces[] = {Space::global, Space::shared, Space::local, Space::param};
+  bool fine = true;
+  for (int k = 0; k < 4 && fine; ++k) {
+    if (!masks[k])
+      continue;
+    x.mask = masks[k];
+    for (u32 l = 0; k && l < lanes; ++l)
+      if (masks[k] >> l & 1)
+        x.address[l] &= 0xffffffff;
+    fine = resolve(w, op, spaces[k], x);
+  }
+  x.mask = all;
+  return fine;
+}
+
+u8 *globalBytes(Warp &w, u32 lane, u64 address, u64 bytes, bool write) {
+  Allocation *a = lookup(w, address, bytes, write);
+  if (!a) {
+    reportGlobal(w, lane, address, bytes, write);
+    return nullptr;
+  }
+  if (a->written) {
+    u8 *flags = a->written.get() + (address - a->start);
+    if (write)
+      std::memset(flags, 1, bytes);
+  }
+  return reinterpret_cast<u8 *>(address);
+}
+
+} // namespace tessera::vgpu

@@ -1,0 +1,148 @@
+#include "runtime/vgpu/exec/launch.h"
+#include <algorithm>
+#include <cinttypes>
+#include <cmath>
+#include <map>
+#include <thread>
+
+namespace tessera::vgpu {
+namespace {
+
+// First version of the model: the slowest of issue, f32, shared, tensor and DRAM time over full waves. The constants
+// are the chip's row; what it leaves out (caches, latency, tails) is said in docs/design/0010-virtual-gpu.md.
+double modelUs(const Launch &launch, const Report &r) {
+  const ChipRates &rates = launch.chip->rates;
+  double clocks = rates.sustainedMhz; // a microsecond
+  double resident = double(std::max(1u, r.blocksPerSm)) * launch.chip->sms;
+  double blocks = double(launch.blocks());
+  double waves = std::ceil(blocks / resident), full = blocks / resident;
+  double tail = waves / std::max(full, 1e-9);
+  double busySms = std::min<double>(launch.chip->sms, blocks);
+  double issue = double(r.warpInstructions) / (busySms * 4 * 0.8) / clocks;
+  double fma = double(r.pipes[size_t(Pipe::fma)]) * 32 / (busySms * rates.fmaPerClockSm) / clocks;
+  double shared = double(r.sharedWavefronts) / busySms / clocks;
+  double dram = double(r.globalSectors) * 32 / (rates.dramGBs * rates.dramEfficiency * 1e3);
+  double sm = std::max({issue, fma, shared}) * std::max(1.0, blocks > resident ? tail : 1.0);
+  return rates.launchUs + std::max(sm, dram);
+}
+} // namespace
+
+uint32_t blocksPerSm(const Program &program, const Chip &chip, uint32_t threads, uint64_t sharedBytes) {
+  uint32_t warps = (threads + lanes - 1) / lanes;
+  if (threads == 0 || threads > 1024 || sharedBytes > uint64_t(chip.limits.sharedPerBlockKiB) * 1024)
+    return 0;
+  uint32_t count = std::min(chip.limits.blocksPerSm, chip.limits.warpsPerSm / warps);
+  uint64_t reserved = chip.arch >= 80 ? 1024 : 0; // of shared memory, for the system, by block
+  if (sharedBytes + reserved)
+    count = uint32_t(std::min<uint64_t>(count, uint64_t(chip.limits.sharedPerSmKiB) * 1024 / (sharedBytes + reserved)));
+  uint32_t perThread = std::max(program.registers, 16u);
+  uint32_t perWarp = (perThread * lanes + 255) / 256 * 256;
+  count = std::min(count, 65536 / (perWarp * warps));
+  return count;
+}
+
+Report runLaunch(Launch &launch) {
+  const Program &program = *launch.program;
+  uint64_t blocks = launch.blocks();
+  uint64_t gang = launch.cooperative ? blocks : uint64_t(launch.cluster[0]) * launch.cluster[1] * launch.cluster[2];
+  uint64_t gangs = blocks / gang;
+  uint32_t threads =
+      launch.options.threads ? launch.options.threads : std::max(1u, std::thread::hardware_concurrency());
+  // Where the order of blocks can be observed, one worker runs them in order, so that a run is repeatable.
+  if (program.usesAtomics && !launch.options.randomSchedule)
+    threads = 1;
+  threads = uint32_t(std::min<uint64_t>(threads, gangs));
+  std::atomic<uint64_t> next{0};
+  std::deque<Worker> workers(threads);
+  auto work = [&](Worker &worker, uint64_t seed) {
+    worker.launch = &launch;
+    worker.counts.assign(program.code.size(), {});
+    worker.random = launch.options.seed * 0x9E3779B97F4A7C15ull + seed;
+    for (uint64_t g; !launch.stop && (g = next++) < gangs;)
+      worker.runGang(g * gang, gang);
+  };
+  std::vector<std::thread> others;
+  for (uint32_t t = 1; t < threads; ++t)
+    others.emplace_back([&, t] { work(workers[t], t); });
+  work(workers[0], 0);
+  for (std::thread &t : others)
+    t.join();
+
+  Report report;
+  report.counts.assign(program.code.size(), {});
+  for (const Worker &w : workers) {
+    report.threadInstructions += w.threadInstructions;
+    report.warpInstructions += w.warpInstructions;
+    for (size_t i = 0; i < w.counts.size(); ++i) {
+      const OpCount &from = w.counts[i];
+      OpCount &to = report.counts[i];
+      to.issues += from.issues;
+      to.lanes += from.lanes;
+      to.skipped += from.skipped;
+      to.transactions += from.transactions;
+      to.ideal += from.ideal;
+      to.bytes += from.bytes;
+    }
+  }
+  for (size_t i = 0; i < program.code.size(); ++i) {
+    const OpCount &c = report.counts[i];
+    Pipe pipe = program.code[i].pipe;
+    report.pipes[size_t(pipe)] += c.issues;
+    if (pipe == Pipe::global) {
+      report.globalSectors += c.transactions;
+      report.globalBytes += c.bytes;
+    } else if (pipe == Pipe::shared) {
+      report.sharedWavefronts += c.transactions;
+      report.sharedIdeal += c.ideal;
+    }
+  }
+  report.blocksPerSm =
+      blocksPerSm(program, *launch.chip, launch.threads(), program.dynamicSharedOffset + launch.dynamicShared);
+  report.modelledUs = modelUs(launch, report);
+  return report;
+}
+
+std::string describe(const Launch &launch, const Report &r) {
+  char line[256];
+  std::string out;
+  const Program &program = *launch.program;
+  std::snprintf(line, sizeof line, "%s on %.*s: %" PRIu64 " blocks of %u threads, %u blocks per SM\n",
+                program.name.c_str(), int(launch.chip->name.size()), launch.chip->name.data(), launch.blocks(),
+                launch.threads(), r.blocksPerSm);
+  out += line;
+  std::snprintf(line, sizeof line, "  modelled %.2f us; %" PRIu64 " warp instructions, %.1f lanes active\n",
+                r.modelledUs, r.warpInstructions,
+                r.warpInstructions ? double(r.threadInstructions) / double(r.warpInstructions) : 0.0);
+  out += line;
+  std::snprintf(line, sizeof line,
+                "  global: %" PRIu64 " bytes asked, %" PRIu64 " sectors; shared: %" PRIu64 " wavefronts, %" PRIu64
+                " without conflicts\n",
+                r.globalBytes, r.globalSectors, r.sharedWavefronts, r.sharedIdeal);
+  out += line;
+  // Cost by source line (PTX line where there is no .loc).
+  std::map<std::pair<uint32_t, uint32_t>, OpCount> byLine;
+  for (size_t i = 0; i < program.code.size(); ++i) {
+    const Source &s = program.sources[program.code[i].source];
+    std::pair<uint32_t, uint32_t> key{0, s.line};
+    if (s.loc >= 0)
+      key = {program.module->locations[size_t(s.loc)].file, program.module->locations[size_t(s.loc)].line};
+    OpCount &c = byLine[key];
+    c.issues += r.counts[i].issues;
+    c.transactions += r.counts[i].transactions;
+    c.ideal += r.counts[i].ideal;
+  }
+  std::vector<std::pair<std::pair<uint32_t, uint32_t>, OpCount>> hot(byLine.begin(), byLine.end());
+  std::sort(hot.begin(), hot.end(), [](const auto &a, const auto &b) {
+    return a.second.issues + a.second.transactions > b.second.issues + b.second.transactions;
+  });
+  for (size_t i = 0; i < hot.size() && i < 12 && hot[i].second.issues; ++i) {
+    auto file = program.module->files.find(hot[i].first.first);
+    std::snprintf(line, sizeof line, "  %12" PRIu64 " issues %12" PRIu64 " transactions (%" PRIu64 " ideal)  %s:%u\n",
+                  hot[i].second.issues, hot[i].second.transactions, hot[i].second.ideal,
+                  file == program.module->files.end() ? "PTX" : file->second.c_str(), hot[i].first.second);
+    out += line;
+  }
+  return out;
+}
+
+} // namespace tessera::vgpu

@@ -1,0 +1,26 @@
+// Running a whole grid: blocks over worker threads, counts merged, a modelled duration.
+#pragma once
+#include "runtime/vgpu/exec/block.h"
+
+namespace tessera::vgpu {
+
+struct Report {
+  std::vector<OpCount> counts; // by operation of the program
+  uint64_t threadInstructions = 0, warpInstructions = 0;
+  uint64_t pipes[16] = {}; // warp instructions by Pipe
+  uint64_t globalSectors = 0, globalBytes = 0;
+  uint64_t sharedWavefronts = 0, sharedIdeal = 0;
+  uint32_t blocksPerSm = 0; // occupancy
+  double modelledUs = 0;
+};
+
+// Executes the launch; findings are in launch.findings, and the grid stops at the first.
+Report runLaunch(Launch &launch);
+
+// Blocks of this shape that fit one SM at a time; 0 when not even one does.
+uint32_t blocksPerSm(const Program &program, const Chip &chip, uint32_t threads, uint64_t sharedBytes);
+
+// The report as text: totals, then the source lines that cost most.
+std::string describe(const Launch &launch, const Report &report);
+
+} // namespace tessera::vgpu

@@ -1,0 +1,239 @@
+// atom and red (ISA 9.7.13.5, 9.7.13.6): lane after lane, atomic between the threads that run blocks.
+#include "runtime/vgpu/exec/access.h"
+#include "runtime/vgpu/exec/families.h"
+#include "runtime/vgpu/exec/numeric.h"
+
+namespace tessera::vgpu {
+namespace {
+using ptx::Instruction;
+using ptx::Space;
+using ptx::Type;
+
+enum class Kind : u8 { bitAnd, bitOr, bitXor, cas, exch, add, inc, dec, min, max };
+
+template <class T> T apply(Kind kind, T old, T b, T c) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    switch (kind) {
+    case Kind::bitAnd:
+      return old & b;
+    case Kind::bitOr:
+      return old | b;
+    case Kind::bitXor:
+      return old ^ b;
+    case Kind::inc:
+      return old >= b ? T(0) : T(old + 1);
+    case Kind::dec:
+      return old == 0 || old > b ? b : T(old - 1);
+    case Kind::add:
+      return T(U(old) + U(b));
+    default:
+      break;
+    }
+  }
+  switch (kind) {
+  case Kind::cas:
+    return toCell<T>(old) == toCell<T>(b) ? c : old;
+  case Kind::exch:
+    return b;
+  case Kind::add:
+    return T(old + b);
+  case Kind::min:
+    return b < old ? b : old;
+  case Kind::max:
+    return old < b ? b : old;
+  default:
+    return old;
+  }
+}
+
+struct F16x2 {
+  u32 bits;
+};
+struct Bf16x2 {
+  u32 bits;
+};
+struct F16 {
+  u16 bits;
+};
+struct Bf16 {
+  u16 bits;
+};
+u16 halfOp(Kind kind, u16 a, u16 b, bool brain) {
+  float x = brain ? fromBf16(a) : fromF16(a), y = brain ? fromBf16(b) : fromF16(b);
+  float r = kind == Kind::add ? x + y : kind == Kind::min ? std::fmin(x, y) : std::fmax(x, y);
+  return brain ? toBf16(r) : toF16(r);
+}
+template <> F16 apply(Kind k, F16 o, F16 b, F16) { return {halfOp(k, o.bits, b.bits, false)}; }
+template <> Bf16 apply(Kind k, Bf16 o, Bf16 b, Bf16) { return {halfOp(k, o.bits, b.bits, true)}; }
+template <> F16x2 apply(Kind k, F16x2 o, F16x2 b, F16x2) {
+  return {u32(halfOp(k, u16(o.bits), u16(b.bits), false)) | u32(halfOp(k, u16(o.bits >> 16), u16(b.bits >> 16), false))
+                                                                << 16};
+}
+template <> Bf16x2 apply(Kind k, Bf16x2 o, Bf16x2 b, Bf16x2) {
+  return {u32(halfOp(k, u16(o.bits), u16(b.bits), true)) | u32(halfOp(k, u16(o.bits >> 16), u16(b.bits >> 16), true))
+                                                               << 16};
+}
+
+template <class T> using Word = std::conditional_t<sizeof(T) == 8, u64, std::conditional_t<sizeof(T) == 4, u32, u16>>;
+
+// op.flag2: the kind; op.x: the space; op.y: 0 for red. op.b, op.c: operands.
+template <class T> void runAtomic(Warp &w, const Op &op) {
+  Access x;
+  x.mask = w.mask;
+  x.bytes = sizeof(T);
+  x.atomic = x.write = true;
+  gatherAddresses(w, op, x);
+  if (!resolve(w, op, Space(op.x), x))
+    return;
+  const auto *b = w.in<Cell<T>>(op.b), *c = w.in<Cell<T>>(op.c);
+  auto kind = Kind(op.flag2);
+  alignas(64) Cell<T> t[lanes] = {};
+  using W = Word<T>;
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(w.mask >> l & 1))
+      continue;
+    auto *at = reinterpret_cast<W *>(x.at[l]);
+    W old = __atomic_load_n(at, __ATOMIC_RELAXED), next;
+    do
+      next = std::bit_cast<W>(apply<T>(kind, std::bit_cast<T>(old), fromCell<T>(b[l]), fromCell<T>(c[l])));
+    while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    t[l] = old;
+  }
+  if (op.y)
+    w.put(op.d, t);
+}
+
+// red.global.add.v2.f32 and wider vectors (sm_90): element after element.
+template <class T> void runVector(Warp &w, const Op &op) {
+  Access x;
+  x.mask = w.mask;
+  x.bytes = sizeof(T) * op.count;
+  x.atomic = x.write = true;
+  gatherAddresses(w, op, x);
+  if (!resolve(w, op, Space(op.x), x))
+    return;
+  using W = Word<T>;
+  for (u32 k = 0; k < op.count; ++k) {
+    const auto *b = w.in<Cell<T>>(op.more[k]);
+    alignas(64) Cell<T> t[lanes] = {};
+    for (u32 l = 0; l < lanes; ++l) {
+      if (!(w.mask >> l & 1))
+        continue;
+      auto *at = reinterpret_cast<W *>(x.at[l]) + k;
+      W old = __atomic_load_n(at, __ATOMIC_RELAXED), next;
+      do
+        next = std::bit_cast<W>(apply<T>(Kind(op.flag2), std::bit_cast<T>(old), fromCell<T>(b[l]), fromCell<T>(b[l])));
+      while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+      t[l] = old;
+    }
+    if (op.y)
+      w.put(op.more[op.count + k], t);
+  }
+}
+
+bool atomic(Decoder &d, const Instruction &i, Op &op) {
+  constexpr std::string_view names[] = {"and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"};
+  bool found = false, returns = i.opcode == "atom";
+  for (u8 k = 0; k < 10; ++k)
+    if (i.has(names[k]))
+      op.flag2 = k, found = true;
+  Type t = i.type();
+  if (!found || i.types.size() != 1)
+    return false;
+  auto kind = Kind(op.flag2);
+  bool isFloat = info(t).kind == 'f';
+  if (isFloat && kind != Kind::add &&
+      !(info(t).bits <= 32 && t != Type::f32 && (kind == Kind::min || kind == Kind::max)))
+    return false;
+  if (t == Type::f64 && d.arch < 60)
+    return d.refuse("needs sm_60");
+  if ((t == Type::bf16 || t == Type::bf16x2) && d.arch < 90)
+    return d.refuse("." + std::string(info(t).name) + " needs sm_90");
+  Space space = i.space();
+  size_t at = returns ? 1 : 0;
+  Decoder::Address a = d.address(i.operands[at], space);
+  op.a = a.plane;
+  op.flag = a.wide;
+  op.imm = a.offset;
+  op.x = u32(a.space);
+  op.pipe = Pipe::atomic;
+  op.bytes = u8(bytesOf(t));
+  op.y = returns;
+  // The order in which blocks add floating-point numbers, or see old values, can be observed.
+  if (space != Space::shared && (isFloat || (returns && i.operands[0].kind != ptx::Operand::Kind::sink)))
+    d.program.usesAtomics = true;
+  if (i.has("v2") || i.has("v4") || i.has("v8")) {
+    op.count = i.has("v2") ? 2 : i.has("v4") ? 4 : 8;
+    if (d.arch < 90)
+      return d.refuse("vectors need sm_90");
+    const auto &data = i.operands[at + 1].elements;
+    if (data.size() != op.count || (returns && i.operands[0].elements.size() != op.count))
+      return false;
+    for (const auto &e : data)
+      op.more.push_back(d.in(e, t));
+    for (size_t k = 0; returns && k < op.count; ++k)
+      op.more.push_back(d.out(i.operands[0].elements[k], t));
+    op.run = t == Type::f32      ? runVector<float>
+             : t == Type::f16    ? runVector<F16>
+             : t == Type::bf16   ? runVector<Bf16>
+             : t == Type::f16x2  ? runVector<F16x2>
+             : t == Type::bf16x2 ? runVector<Bf16x2>
+                                 : nullptr;
+    return d.ok() && op.run;
+  }
+  if (i.operands.size() <= at + (kind == Kind::cas ? 2 : 1))
+    return false;
+  op.b = d.in(i.operands[at + 1], t);
+  op.c = kind == Kind::cas ? d.in(i.operands[at + 2], t) : op.b;
+  switch (t) {
+  case Type::b16:
+    op.run = kind == Kind::cas || kind == Kind::exch ? runAtomic<u16> : nullptr;
+    break;
+  case Type::b32:
+  case Type::u32:
+    op.run = runAtomic<u32>;
+    break;
+  case Type::s32:
+    op.run = runAtomic<s32>;
+    break;
+  case Type::b64:
+  case Type::u64:
+    op.run = runAtomic<u64>;
+    break;
+  case Type::s64:
+    op.run = runAtomic<s64>;
+    break;
+  case Type::f32:
+    op.run = runAtomic<float>;
+    break;
+  case Type::f64:
+    op.run = runAtomic<double>;
+    break;
+  case Type::f16:
+    op.run = runAtomic<F16>;
+    break;
+  case Type::bf16:
+    op.run = runAtomic<Bf16>;
+    break;
+  case Type::f16x2:
+    op.run = runAtomic<F16x2>;
+    break;
+  case Type::bf16x2:
+    op.run = runAtomic<Bf16x2>;
+    break;
+  default:
+    return false;
+  }
+  if (returns)
+    op.d = d.out(i.operands[0], t);
+  return d.ok() && op.run;
+}
+} // namespace
+
+void addAtomicOps(OpTable &table) {
+  table["atom"] = atomic;
+  table["red"] = atomic;
+}
+
+} // namespace tessera::vgpu

@@ -1,0 +1,21 @@
+// How the virtual GPU runs kernels; read from the environment by the driver.
+#pragma once
+#include <cstdint>
+
+namespace tessera::vgpu {
+
+struct Options {
+  bool checkBounds = true;
+  bool checkShared = true;      // races and uninitialised reads of shared memory
+  bool checkGlobalInit = false; // uninitialised reads of global memory
+  bool randomSchedule = false;
+  uint64_t seed = 0;
+  uint32_t threads = 0;        // workers; 0: one a processor
+  uint64_t slice = 2000;       // warp instructions before another warp gets its turn
+  uint64_t limit = 1ull << 40; // warp instructions of a gang before it counts as hung
+};
+
+// TESSERA_VGPU_CHECK=off|bounds|all, TESSERA_VGPU_SCHEDULE=random:SEED, TESSERA_VGPU_THREADS=N.
+Options optionsFromEnvironment();
+
+} // namespace tessera::vgpu

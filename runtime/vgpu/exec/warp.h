@@ -1,0 +1,111 @@
+// A warp while it runs: 32 lanes in lock step, split into fragments where they diverged.
+#pragma once
+#include "runtime/vgpu/exec/finding.h"
+#include "runtime/vgpu/exec/program.h"
+#include <cstring>
+#include <string_view>
+
+namespace tessera::vgpu {
+
+struct Block;
+struct Worker;
+struct Launch;
+
+// Lanes of a warp that share a pc. Fragments of one warp make progress independently of each other.
+struct Fragment {
+  enum class State : uint8_t { ready, converge, barrier, clusterBarrier, asleep };
+  uint32_t mask = 0, pc = 0;
+  int32_t join = -1; // innermost reconvergence point that these lanes go to
+  State state = State::ready;
+  uint32_t members = 0;        // converge: lanes that must be at this instruction together
+  uint32_t waitFor = 0;        // barrier: its number
+  std::vector<uint32_t> calls; // return addresses
+};
+
+// Where lanes that diverged meet again: the immediate post-dominator of the branch.
+struct Join {
+  uint32_t pc = 0, expected = 0, waiting = 0;
+  int32_t parent = -1;
+  size_t depth = 0; // of calls
+  bool used = false;
+};
+
+struct Warp {
+  // Hot: what operations read.
+  uint8_t *registers = nullptr;
+  const uint8_t *constants = nullptr;
+  uint32_t *predicates = nullptr;
+  uint32_t mask = 0;   // lanes that execute the current operation
+  uint32_t active = 0; // lanes of the running fragment
+  uint32_t pc = 0;     // of the next operation
+  bool stop = false;   // leave the loop: the fragment blocked, ended or faulted
+  bool idle = false;   // ... because a wait that it polls has not been satisfied
+  uint32_t carry = 0;  // condition code of add.cc and its like
+  Block *block = nullptr;
+  Worker *worker = nullptr;
+  const Launch *launch = nullptr;
+
+  uint32_t index = 0; // in the block
+  uint32_t lanesAtStart = 0, exited = 0;
+  std::vector<Fragment> fragments;
+  size_t current = 0;
+  std::vector<Join> joins;
+  std::vector<uint8_t> registerStore;
+  std::vector<uint32_t> predicateStore;
+  std::vector<uint8_t> local;  // lanes * localBytes
+  std::vector<uint32_t> clock; // vector clock over the warps of the block, its own entry counts releases
+  uint64_t instructions = 0;
+
+  uint32_t alive() const { return lanesAtStart & ~exited; }
+
+  template <class T> const T *in(uint32_t plane) const {
+    const uint8_t *bank = plane & constantBank ? constants : registers;
+    return reinterpret_cast<const T *>(bank + (plane & ~constantBank));
+  }
+  template <class T> T *plane(uint32_t offset) const { return reinterpret_cast<T *>(registers + offset); }
+
+  // Writes the lanes of `mask`.
+  void put(uint32_t d, const uint32_t *values) const {
+    auto *to = plane<uint32_t>(d);
+    if (mask == allLanes) {
+      std::memcpy(to, values, 128);
+      return;
+    }
+    for (uint32_t l = 0; l < lanes; ++l)
+      to[l] = mask >> l & 1 ? values[l] : to[l];
+  }
+  void put(uint32_t d, const uint64_t *values) const {
+    auto *to = plane<uint64_t>(d);
+    if (mask == allLanes) {
+      std::memcpy(to, values, 256);
+      return;
+    }
+    for (uint32_t l = 0; l < lanes; ++l)
+      to[l] = mask >> l & 1 ? values[l] : to[l];
+  }
+  void putPredicate(uint32_t p, uint32_t bits) const { predicates[p] = (predicates[p] & ~mask) | (bits & mask); }
+
+  // The current operation and lane did something wrong: record it and stop the launch.
+  void fail(Fault fault, uint32_t lane, uint64_t address, std::string message);
+
+  // Divergence (divergence.cpp).
+  void branch(uint32_t target, uint32_t taken, uint32_t reconverge);
+  void arriveAtJoin();
+  void exitLanes(uint32_t which);
+  // True when the lanes of `members` execute this operation together now, with `mask` widened to all of them;
+  // otherwise the fragment waits for the others and the operation will be run again.
+  bool converge(uint32_t members);
+  // The lanes of `mask` wait at this operation in the given state; the others of the fragment go on.
+  void park(Fragment::State state);
+  void save(); // the running fragment back into `fragments`
+  bool pick(); // the next fragment that can run; false when none can
+  bool finished() const { return fragments.empty(); }
+
+private:
+  void release(int32_t join);
+};
+
+// Runs fragments of the warp until it blocks, ends, faults or has used its slice.
+void runWarp(Warp &warp, uint32_t slice);
+
+} // namespace tessera::vgpu
