@@ -12,7 +12,6 @@ using Run = std::function<Status()>;
 void addGenerate(CLI::App &app, Run &run);
 void addDevices(CLI::App &app, Run &run);
 void addCompile(CLI::App &app, Run &run);
-void addBench(CLI::App &app, Run &run);
 void addMakeModel(CLI::App &app, Run &run);
 
 } // namespace tessera::cli

@@ -42,6 +42,9 @@ Progress::Progress(std::string what) : what(std::move(what)), isTerminal(::isatt
 void Progress::update(std::string_view item, int64_t done, int64_t total) {
   std::string count = std::to_string(done) + "/" + std::to_string(total);
   if (!isTerminal) {
+    if (done == lastDone)
+      return;
+    lastDone = done;
     log(what + " " + count + " " + std::string(item));
     return;
   }

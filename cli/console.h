@@ -28,8 +28,8 @@ std::string bytesText(double bytes);
 // Fixed point with `digits` after it.
 std::string number(double value, int digits = 1);
 
-// How far a long job is, on standard error: a bar that redraws itself on a terminal, plain lines in a pipe. One call at
-// a time.
+// How far a long job is, on standard error: a bar that redraws itself on a terminal, a plain line in a pipe whenever
+// one more is done. One call at a time.
 class Progress {
 public:
   explicit Progress(std::string what);
@@ -42,6 +42,7 @@ private:
   std::string what;
   bool isTerminal;
   bool isDrawn = false;
+  int64_t lastDone = 0;
 };
 
 // While one lives, the first Ctrl-C only sets a flag; the second ends the process as usual.

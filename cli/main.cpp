@@ -44,6 +44,7 @@ int main(int count, char **arguments) {
   app.footer("Each command has --help with an example. Exit status: 0, 1 (the input or the machine), 2 (usage), 70 (a "
              "mistake in Tessera).");
   cli::Run run;
+  cli::addGenerate(app, run);
   cli::addDevices(app, run);
   cli::addCompile(app, run);
   cli::addMakeModel(app, run);
