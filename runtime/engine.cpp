@@ -166,7 +166,7 @@ Result<std::vector<LoadedKernel>> Engine::loadAll(std::span<const Program> progr
       loaded[i] = loaded[size_t(std::find(slots.begin(), slots.end(), slots[i]) - slots.begin())];
     if (!*loaded[i])
       return std::move(loaded[i]->error());
-    kernels.push_back(std::move(**loaded[i]));
+    kernels.push_back(**loaded[i]); // a copy: a later duplicate still reads it
   }
   return kernels;
 }
