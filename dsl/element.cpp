@@ -83,6 +83,27 @@ static const char *wants(Takes takes) {
                                     : "integers or masks";
 }
 
+// The divisor with 1 where the machine would trap: 0 (which is also what a ragged edge loads), and -1 under the lowest
+// number, whose quotient wraps to itself.
+static Tile safeDivisor(const Pair &pair, Where where) {
+  Recorder &r = Recorder::current();
+  auto number = [&](int64_t n) { return r.number(n, pair.type, where); };
+  auto both = [&](Element op, const Tile &a, const Tile &b, DType result) {
+    Tile tiles[] = {a, b};
+    return r.element(op, tiles, result, where);
+  };
+  Tile traps = both(Element::eq, pair.b, number(0), i1);
+  DType d = pair.type.dtype;
+  if (d == i8 || d == i32 || d == i64) {
+    int64_t lowest = d == i64 ? INT64_MIN : -(int64_t(1) << (info(d).bits - 1));
+    Tile wraps = both(Element::bitAnd, both(Element::eq, pair.b, number(-1), i1),
+                      both(Element::eq, pair.a, number(lowest), i1), i1);
+    traps = both(Element::bitOr, traps, wraps, i1);
+  }
+  Tile choice[] = {traps, number(1), pair.b};
+  return r.element(Element::select, choice, d, where);
+}
+
 static Tile binary(const Rule &rule, const Operand &a, const Operand &b, Where where) {
   Recorder &r = Recorder::current();
   std::string verb = rule.verb;
@@ -90,9 +111,12 @@ static Tile binary(const Rule &rule, const Operand &a, const Operand &b, Where w
   TileType out{rule.yieldsMask ? i1 : pair.type.dtype, pair.type.shape};
   if (!r.failed() && !allowed(rule.takes, pair.type.dtype))
     r.mistake(where, verb + " needs " + wants(rule.takes) + ", not " + text(pair.type));
+  bool divides = isInteger(pair.type.dtype) && (rule.op == Element::div || rule.op == Element::rem);
   auto *divisor = std::get_if<int64_t>(&b.what);
-  if (divisor && *divisor == 0 && isInteger(pair.type.dtype) && (rule.op == Element::div || rule.op == Element::rem))
+  if (divides && divisor && *divisor == 0)
     r.mistake(where, verb + " divides an integer by zero");
+  if (divides && !(divisor && *divisor > 0))
+    pair.b = safeDivisor(pair, where);
   if (r.failed())
     return Recorder::poison(out);
   Tile both[] = {pair.a, pair.b};

@@ -18,7 +18,7 @@ Tile reshape(Tile a, Shape shape, Where where = Where::current());
 
 // mask ? a : b, element by element; all three stretch to one shape.
 Tile where(Tile mask, Operand a, Operand b, Where at = Where::current());
-// The larger (smaller) of two; of a NaN and a number the number.
+// a > b ? a : b and a < b ? a : b: if either is NaN, b.
 Tile max(Operand a, Operand b, Where where = Where::current());
 Tile min(Operand a, Operand b, Where where = Where::current());
 

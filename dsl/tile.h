@@ -70,7 +70,8 @@ struct Operand {
 };
 
 // Element by element; extents stretch as in NumPy (aligned at the last axis; 1 and scalars stretch).
-// Integers divide and shift by their signedness (u8, index unsigned; i8, i32, i64 signed; `/` truncates).
+// Integers divide and shift by their signedness (u8, index unsigned; i8, i32, i64 signed; `/` truncates). They wrap;
+// x / 0 is x and x % 0 is 0. A shift by no less than the width has an unspecified value.
 Tile operator+(Operand a, Operand b);
 Tile operator-(Operand a, Operand b);
 Tile operator*(Operand a, Operand b);
