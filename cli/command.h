@@ -12,6 +12,8 @@ using Run = std::function<Status()>;
 void addGenerate(CLI::App &app, Run &run);
 void addDevices(CLI::App &app, Run &run);
 void addCompile(CLI::App &app, Run &run);
+void addBench(CLI::App &app, Run &run);
+void addBenchDecode(CLI::App &bench, Run &run);
 void addMakeModel(CLI::App &app, Run &run);
 
 } // namespace tessera::cli

@@ -47,6 +47,7 @@ int main(int count, char **arguments) {
   cli::addGenerate(app, run);
   cli::addDevices(app, run);
   cli::addCompile(app, run);
+  cli::addBench(app, run);
   cli::addMakeModel(app, run);
   if (std::string command = unknownCommand(app, count, arguments); !command.empty())
     return reportUsage(app, "unknown command '" + command + "'");
