@@ -17,6 +17,7 @@ struct Target {
   std::string_view features; // LLVM's -mattr, on top of arch
   int vectorBytes;           // width of one vector register
   int registers;             // architectural vector registers
+  int maskedBits;            // narrowest element that masked vector loads and stores take; 0 = there are none
   int tileBytes;             // the largest tile a kernel may hold at once
   std::string_view needs;    // host features that must be present to run it, comma-separated (/proc/cpuinfo names)
 };

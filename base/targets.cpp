@@ -10,12 +10,12 @@ namespace tessera {
 
 // CPU rows, best first: `findTarget("cpu")` takes the first that the host can run. x86-64-v3/v4 are the psABI's levels.
 static constexpr std::array<Target, 5> rows = {{
-    {"cpu-avx512vnni", Vendor::cpu, "x86-64-v4", "+avx512vnni,+avx512bf16,+avx512vbmi", 64, 32, 1 << 16,
+    {"cpu-avx512vnni", Vendor::cpu, "x86-64-v4", "+avx512vnni,+avx512bf16,+avx512vbmi", 64, 32, 8, 1 << 16,
      "avx512f,avx512bw,avx512vl,avx512dq,avx512_vnni,avx512_bf16,avx512vbmi,fma,f16c"},
-    {"cpu-avx512", Vendor::cpu, "x86-64-v4", "", 64, 32, 1 << 16, "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"},
-    {"cpu-avxvnni", Vendor::cpu, "x86-64-v3", "+avxvnni", 32, 16, 1 << 16, "avx2,fma,f16c,avx_vnni"},
-    {"cpu-avx2", Vendor::cpu, "x86-64-v3", "", 32, 16, 1 << 16, "avx2,fma,f16c"},
-    {"cpu-baseline", Vendor::cpu, "x86-64-v2", "", 16, 16, 1 << 16, "sse4_1"},
+    {"cpu-avx512", Vendor::cpu, "x86-64-v4", "", 64, 32, 8, 1 << 16, "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"},
+    {"cpu-avxvnni", Vendor::cpu, "x86-64-v3", "+avxvnni", 32, 16, 32, 1 << 16, "avx2,fma,f16c,avx_vnni"},
+    {"cpu-avx2", Vendor::cpu, "x86-64-v3", "", 32, 16, 32, 1 << 16, "avx2,fma,f16c"},
+    {"cpu-baseline", Vendor::cpu, "x86-64-v2", "", 16, 16, 0, 1 << 16, "sse4_1"},
 }};
 
 std::span<const Target> targets() { return rows; }

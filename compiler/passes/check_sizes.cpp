@@ -12,7 +12,7 @@ using namespace tessera;
 namespace {
 
 // Multiply-adds of one dot after unrolling over 32-bit lanes; beyond it compile time explodes.
-constexpr int64_t maxUnrolledDot = 1 << 14;
+constexpr int64_t maxUnrolledDot = 1 << 12;
 
 struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
   using Base::Base;

@@ -82,6 +82,16 @@ bool anyInside(Operation *root, ArrayRef<InsideFact> facts) {
   return any;
 }
 
+bool worthDuplicating(Operation *root) {
+  constexpr int64_t most = 1 << 14; // 1024 instructions on 16 lanes; LLVM's register allocator is superlinear beyond
+  int64_t multiplyAdds = 0;
+  root->walk([&](tile::DotOp dot) {
+    auto acc = cast<RankedTensorType>(dot.getType());
+    multiplyAdds += acc.getNumElements() * cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
+  });
+  return multiplyAdds <= most;
+}
+
 int markWhole(Operation *root, ArrayRef<InsideFact> facts) {
   int remaining = 0;
   visitAccesses(root, [&](auto access) {

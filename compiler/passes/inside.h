@@ -22,6 +22,9 @@ bool isInside(mlir::Value origin, mlir::Value bound, int64_t size, llvm::ArrayRe
 // Whether some access below `root` has a `range` subscript that the facts prove inside.
 bool anyInside(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
 
+// Whether a body is small enough to be compiled twice, with masks and without: its dots have few multiply-adds.
+bool worthDuplicating(mlir::Operation *root);
+
 // Turns every `range` subscript below `root` that is inside its bound into a `whole` one. Returns how many remain.
 int markWhole(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
 

@@ -32,7 +32,7 @@ struct PeelLoops : tessera::impl::TilePeelLoopsBase<PeelLoops> {
       markWhole(loop, fact);
       return;
     }
-    if (!anyInside(loop, fact))
+    if (!anyInside(loop, fact) || !worthDuplicating(loop))
       return;
     OpBuilder b(loop);
     Location loc = loop.getLoc();

@@ -31,6 +31,8 @@ private:
   llvm::DenseMap<mlir::Value, Registers> registers; // of every lowered tile and scalar
   llvm::DenseMap<mlir::Value, Registers> extents;   // of every view: i64 sizes
   llvm::StringMap<mlir::Value> dims;
+  mlir::Value nothing; // pointer to zeros, one vector long: what a load outside its bounds reads instead
+  mlir::Value sink;    // pointer to one vector of scratch: where a store outside its bounds goes instead
 
   // lower.cpp
   void bindArguments(mlir::Value args);
@@ -58,7 +60,12 @@ private:
   mlir::Value gatheredIndex(Address &a, int axis, int64_t element, mlir::Location loc);
   mlir::Value elementPointer(Address &a, const Coordinate &at, mlir::Type element, mlir::Location loc);
   std::pair<mlir::Value, int64_t> packedPointer(Address &a, tile::LoadOp op, const Coordinate &at);
-  mlir::Value guard(Address &a, const Layout &layout, int64_t r, bool packed, mlir::Location loc);
+  struct Guard; // when the lanes of a register may be accessed
+  Guard guard(Address &a, const Layout &layout, int64_t r, bool packed, mlir::Location loc);
+  Guard laneGuard(const Guard &guard, int64_t lane, mlir::Location loc);
+  mlir::Value guardedLoad(mlir::Type type, mlir::Value pointer, const Guard &guard, mlir::Location loc);
+  void guardedStore(mlir::Value value, mlir::Value pointer, const Guard &guard, mlir::Location loc);
+  void forEachLane(mlir::Value mask, llvm::function_ref<void(mlir::Value lane)> body, mlir::Location loc);
   void lowerLoad(tile::LoadOp op);
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);

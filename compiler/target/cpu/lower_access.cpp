@@ -122,18 +122,25 @@ std::pair<Value, int64_t> Lowering::packedPointer(Address &a, tile::LoadOp op, c
           bit % 8};
 }
 
-// What must hold for lanes 0..lanes of register r to be accessed: null for always, else i1 (lanes = 1) or a vector.
-// Row conditions are scalars; only a range along the lanes gives a mask that differs from lane to lane.
-Value Lowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, Location loc) {
-  Value all;
+// What must hold for an access: `all` for every lane of the register (i1), and `lanes` for each (vector of i1). Null is
+// always. Apart, because a condition on the whole register costs one select of the pointer.
+struct Lowering::Guard {
+  Value all, lanes;
+};
+
+Lowering::Guard Lowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, Location loc) {
+  Guard out;
   int64_t lanes = layout.lanes();
-  Type boolean = lanes == 1 ? Type(b.getI1Type()) : VectorType::get({lanes}, b.getI1Type());
-  auto also = [&](Value condition) {
-    condition = condition.getType() == boolean ? condition : splat(condition, boolean);
-    all = all ? arith::AndIOp::create(b, loc, all, condition).getResult() : condition;
+  auto also = [&](Value &so, Value condition) {
+    so = so ? arith::AndIOp::create(b, loc, so, condition).getResult() : condition;
   };
-  if (a.mask)
-    also((*a.mask)[r]);
+  if (a.mask) {
+    Value mask = (*a.mask)[r];
+    auto broadcast = mask.getDefiningOp<vector::BroadcastOp>();
+    if (broadcast && !isa<VectorType>(broadcast.getSource().getType()))
+      mask = broadcast.getSource();
+    also(isa<VectorType>(mask.getType()) ? out.lanes : out.all, mask);
+  }
   for (auto [axis, access] : llvm::enumerate(a.axes)) {
     if (access.kind != tile::Subscript::range)
       continue;
@@ -144,45 +151,88 @@ Value Lowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, 
       steps.push_back(layout.at(r, l)[access.tileAxis]);
     // A packed panel is padded, so its first element decides for all its lanes.
     if (packed || llvm::all_equal(steps)) {
-      also(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, constantI64(steps[0]), room));
+      also(out.all, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, constantI64(steps[0]), room));
       continue;
     }
     auto wide = VectorType::get({lanes}, b.getI64Type());
     Value positions = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(wide, ArrayRef(steps)));
-    also(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, positions, splat(room, wide)));
+    also(out.lanes, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, positions, splat(room, wide)));
   }
-  return all;
+  return out;
 }
+
+// A loop over the lanes whose mask is set: what masked accesses are where the target has none.
+void Lowering::forEachLane(Value mask, llvm::function_ref<void(Value lane)> body, Location loc) {
+  int64_t lanes = cast<VectorType>(mask.getType()).getNumElements();
+  auto loop = scf::ForOp::create(b, loc, constantI64(0), constantI64(lanes), constantI64(1));
+  OpBuilder::InsertionGuard restore(b);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  Value set = LLVM::ExtractElementOp::create(b, loc, mask, loop.getInductionVar());
+  auto branch = scf::IfOp::create(b, loc, set, /*withElseRegion=*/false);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  body(loop.getInductionVar());
+}
+
+static int64_t elementBytes(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
 
 // A vector or scalar of `type` from `pointer`, zero where the guard does not hold.
-static Value guardedLoad(OpBuilder &b, Location loc, Type type, Value pointer, Value guard) {
-  unsigned bytes = (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8;
-  if (!guard)
+Value Lowering::guardedLoad(Type type, Value pointer, const Guard &guard, Location loc) {
+  int64_t bytes = elementBytes(type);
+  if (guard.all)
+    pointer = arith::SelectOp::create(b, loc, guard.all, pointer, nothing);
+  if (!guard.lanes)
     return LLVM::LoadOp::create(b, loc, type, pointer, bytes);
-  auto vector = dyn_cast<VectorType>(type);
-  Type wide = vector ? vector : VectorType::get({1}, type);
-  if (!vector)
-    guard = vector::BroadcastOp::create(b, loc, VectorType::get({1}, b.getI1Type()), guard);
-  Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(wide)));
-  Value loaded = LLVM::MaskedLoadOp::create(b, loc, wide, pointer, guard, zero, bytes);
-  return vector ? loaded : vector::ExtractOp::create(b, loc, loaded, int64_t(0)).getResult();
+  if (target.maskedBits && bytes * 8 >= target.maskedBits) {
+    Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(type)));
+    return LLVM::MaskedLoadOp::create(b, loc, type, pointer, guard.lanes, zero, bytes);
+  }
+  // Lane by lane into scratch that starts as zeros.
+  Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(type)));
+  LLVM::StoreOp::create(b, loc, zero, sink, bytes);
+  Type element = getElementTypeOrSelf(type);
+  auto at = [&](Value base, Value lane) -> Value {
+    return LLVM::GEPOp::create(b, loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{lane});
+  };
+  forEachLane(
+      guard.lanes,
+      [&](Value lane) {
+        LLVM::StoreOp::create(b, loc, LLVM::LoadOp::create(b, loc, element, at(pointer, lane), bytes), at(sink, lane), bytes);
+      },
+      loc);
+  return LLVM::LoadOp::create(b, loc, type, sink, bytes);
 }
 
-static void guardedStore(OpBuilder &b, Location loc, Value value, Value pointer, Value guard) {
-  unsigned bytes = (getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() + 7) / 8;
-  if (!guard) {
+void Lowering::guardedStore(Value value, Value pointer, const Guard &guard, Location loc) {
+  int64_t bytes = elementBytes(value.getType());
+  if (guard.all)
+    pointer = arith::SelectOp::create(b, loc, guard.all, pointer, sink);
+  if (!guard.lanes) {
     LLVM::StoreOp::create(b, loc, value, pointer, bytes);
     return;
   }
-  if (!isa<VectorType>(value.getType())) {
-    value = vector::BroadcastOp::create(b, loc, VectorType::get({1}, value.getType()), value);
-    guard = vector::BroadcastOp::create(b, loc, VectorType::get({1}, b.getI1Type()), guard);
+  if (target.maskedBits && bytes * 8 >= target.maskedBits) {
+    LLVM::MaskedStoreOp::create(b, loc, value, pointer, guard.lanes, bytes);
+    return;
   }
-  LLVM::MaskedStoreOp::create(b, loc, value, pointer, guard, bytes);
+  Type element = getElementTypeOrSelf(value.getType());
+  forEachLane(
+      guard.lanes,
+      [&](Value lane) {
+        Value to = LLVM::GEPOp::create(b, loc, pointer.getType(), element, pointer, ArrayRef<LLVM::GEPArg>{lane});
+        LLVM::StoreOp::create(b, loc, LLVM::ExtractElementOp::create(b, loc, value, lane), to, bytes);
+      },
+      loc);
 }
 
 static Value laneOf(OpBuilder &b, Location loc, Value value, int64_t lane) {
-  return value && isa<VectorType>(value.getType()) ? vector::ExtractOp::create(b, loc, value, lane).getResult() : value;
+  return isa<VectorType>(value.getType()) ? vector::ExtractOp::create(b, loc, value, lane).getResult() : value;
+}
+
+Lowering::Guard Lowering::laneGuard(const Guard &guard, int64_t lane, Location loc) {
+  if (!guard.lanes)
+    return guard;
+  Value set = vector::ExtractOp::create(b, loc, guard.lanes, lane);
+  return {guard.all ? arith::AndIOp::create(b, loc, guard.all, set).getResult() : set, {}};
 }
 
 // The scalar layout of one tile rank: what a plain scalar access looks like to the code below.
@@ -209,23 +259,23 @@ void Lowering::lowerLoad(tile::LoadOp op) {
       bytes = arith::ShRUIOp::create(b, loc, bytes, constant(shift));
     return arith::AndIOp::create(b, loc, bytes, constant((1 << format->bits) - 1)).getResult();
   };
-  auto loadAt = [&](Type wanted, const Coordinate &at, Value guard) {
+  auto loadAt = [&](Type wanted, const Coordinate &at, const Guard &guard) {
     if (!format)
-      return guardedLoad(b, loc, wanted, elementPointer(a, at, element, loc), guard);
+      return guardedLoad(wanted, elementPointer(a, at, element, loc), guard, loc);
     auto [pointer, shift] = packedPointer(a, op, at);
-    return unpack(guardedLoad(b, loc, wanted, pointer, guard), shift);
+    return unpack(guardedLoad(wanted, pointer, guard, loc), shift);
   };
   bool consecutive = lanesAreConsecutive(op, layout);
   Registers out;
   for (int64_t r = 0; r < layout.registers(); ++r) {
-    Value condition = guard(a, layout, r, format && consecutive, loc);
+    Guard condition = guard(a, layout, r, format && consecutive, loc);
     if (consecutive) {
       out.push_back(loadAt(type, layout.at(r, 0), condition));
       continue;
     }
     SmallVector<Value> elements;
     for (int64_t l = 0; l < layout.lanes(); ++l)
-      elements.push_back(loadAt(element, layout.at(r, l), laneOf(b, loc, condition, l)));
+      elements.push_back(loadAt(element, layout.at(r, l), laneGuard(condition, l, loc)));
     out.push_back(vector::FromElementsOp::create(b, loc, cast<VectorType>(type), elements));
   }
   registers[op] = out;
@@ -241,14 +291,14 @@ void Lowering::lowerStore(tile::StoreOp op) {
   Type element = getElementTypeOrSelf(op.getValue().getType());
   bool consecutive = lanesAreConsecutive(op, layout);
   for (int64_t r = 0; r < layout.registers(); ++r) {
-    Value condition = guard(a, layout, r, false, loc);
+    Guard condition = guard(a, layout, r, false, loc);
     if (consecutive) {
-      guardedStore(b, loc, values[r], elementPointer(a, layout.at(r, 0), element, loc), condition);
+      guardedStore(values[r], elementPointer(a, layout.at(r, 0), element, loc), condition, loc);
       continue;
     }
     for (int64_t l = 0; l < layout.lanes(); ++l)
-      guardedStore(b, loc, laneOf(b, loc, values[r], l), elementPointer(a, layout.at(r, l), element, loc),
-                   laneOf(b, loc, condition, l));
+      guardedStore(laneOf(b, loc, values[r], l), elementPointer(a, layout.at(r, l), element, loc), laneGuard(condition, l, loc),
+                   loc);
   }
 }
 
@@ -262,14 +312,11 @@ void Lowering::lowerAtomicAdd(tile::AtomicAddOp op) {
   Type element = getElementTypeOrSelf(op.getValue().getType());
   auto kind = isa<FloatType>(element) ? LLVM::AtomicBinOp::fadd : LLVM::AtomicBinOp::add;
   for (int64_t r = 0; r < layout.registers(); ++r) {
-    Value condition = guard(a, layout, r, false, loc);
+    Guard condition = guard(a, layout, r, false, loc);
     for (int64_t l = 0; l < layout.lanes(); ++l) {
-      OpBuilder::InsertionGuard restore(b);
       Value pointer = elementPointer(a, layout.at(r, l), element, loc), value = laneOf(b, loc, values[r], l);
-      if (condition) {
-        auto branch = scf::IfOp::create(b, loc, laneOf(b, loc, condition, l), /*withElseRegion=*/false);
-        b.setInsertionPoint(branch.thenBlock()->getTerminator());
-      }
+      if (Value all = laneGuard(condition, l, loc).all)
+        pointer = arith::SelectOp::create(b, loc, all, pointer, sink);
       LLVM::AtomicRMWOp::create(b, loc, kind, pointer, value, LLVM::AtomicOrdering::monotonic);
     }
   }
