@@ -24,7 +24,8 @@ struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
       (knownDivisor(program.getBound()) % block == 0 ? always : wanted).push_back(fact);
       last = program;
     }
-    if (markWhole(getOperation(), always) == 0 || wanted.empty() || !anyInside(getOperation(), wanted) || !worthDuplicating(getOperation()))
+    if (markWhole(getOperation(), always) == 0 || wanted.empty() || !anyInside(getOperation(), wanted) ||
+        !worthDuplicating(getOperation()))
       return;
 
     OpBuilder b(getOperation().getContext());

@@ -100,7 +100,8 @@ LogicalResult Lowering::run() {
   Value bytes = constantI64(2 * target.vectorBytes);
   nothing = LLVM::AllocaOp::create(b, loc, pointer, b.getI8Type(), bytes, target.vectorBytes);
   sink = LLVM::AllocaOp::create(b, loc, pointer, b.getI8Type(), bytes, target.vectorBytes);
-  LLVM::MemsetOp::create(b, loc, nothing, arith::ConstantIntOp::create(b, loc, b.getI8Type(), 0), bytes, /*isVolatile=*/false);
+  LLVM::MemsetOp::create(b, loc, nothing, arith::ConstantIntOp::create(b, loc, b.getI8Type(), 0), bytes,
+                         /*isVolatile=*/false);
   bindArguments(block->getArgument(0));
   auto loop = scf::ForOp::create(b, loc, block->getArgument(1), block->getArgument(2), constantI64(1));
   func::ReturnOp::create(b, loc);

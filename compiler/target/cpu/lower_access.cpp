@@ -196,7 +196,8 @@ Value Lowering::guardedLoad(Type type, Value pointer, const Guard &guard, Locati
   forEachLane(
       guard.lanes,
       [&](Value lane) {
-        LLVM::StoreOp::create(b, loc, LLVM::LoadOp::create(b, loc, element, at(pointer, lane), bytes), at(sink, lane), bytes);
+        LLVM::StoreOp::create(b, loc, LLVM::LoadOp::create(b, loc, element, at(pointer, lane), bytes), at(sink, lane),
+                              bytes);
       },
       loc);
   return LLVM::LoadOp::create(b, loc, type, sink, bytes);
@@ -297,8 +298,8 @@ void Lowering::lowerStore(tile::StoreOp op) {
       continue;
     }
     for (int64_t l = 0; l < layout.lanes(); ++l)
-      guardedStore(laneOf(b, loc, values[r], l), elementPointer(a, layout.at(r, l), element, loc), laneGuard(condition, l, loc),
-                   loc);
+      guardedStore(laneOf(b, loc, values[r], l), elementPointer(a, layout.at(r, l), element, loc),
+                   laneGuard(condition, l, loc), loc);
   }
 }
 
