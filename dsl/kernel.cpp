@@ -27,53 +27,60 @@ Tile Kernel::axis(int, const Points &domain) { return Recorder::current().progra
 Range Kernel::axis(int, const Blocks &domain) {
   Recorder &r = Recorder::current();
   Tile origin = r.program(domain.bound, domain.size, domain.where);
-  return Range(origin, r.indexOf(domain.bound, domain.where), domain.size, domain.bound);
+  return Range(origin, r.indexOf(domain.bound, domain.where), std::max<int64_t>(domain.size, 1), domain.bound);
 }
 
 Tensor Recorder::declareTensor(std::string_view name, ArgKind kind, DType dtype, std::vector<Size> extents,
                                Where where) {
-  if (failed() || !freshName(name, where))
-    return {};
-  std::string quoted = "'" + std::string(name) + "'", dtypeName(tessera::name(dtype));
-  const DTypeInfo &row = info(dtype);
-  if (dtype == index)
-    mistake(where, "tensor " + quoted + " cannot have the dtype index: positions in memory are i32");
-  else if (extents.empty())
-    mistake(where, "tensor " + quoted + " has no axis: pass a number as a scalar()");
-  else if (row.packed && kind != ArgKind::in)
-    mistake(where, "tensor " + quoted + " is packed (" + dtypeName + ") and can only be read");
-  else if (row.packed && extents.size() != 2)
-    mistake(where, "tensor " + quoted + " is packed (" + dtypeName + ") and must be a matrix");
-
   ArgInfo arg{std::string(name), kind, dtype, {}};
+  freshName(name, where);
+  checkTensor(arg, extents, where);
   std::vector<NamedExtent> named;
   for (const Size &size : extents) {
-    Extent extent = extentOf(size, where, "an axis of " + quoted);
+    Extent extent = extentOf(size, where, "an axis of '" + arg.name + "'");
     if (failed())
-      return {};
+      break;
     if (extent.dim >= 0)
       dims[extent.dim].used = true;
     arg.extents.push_back(extent);
     named.push_back(extent.dim >= 0 ? NamedExtent{dims[extent.dim].name} : NamedExtent{"", extent.value});
   }
-  if (row.packed) {
-    Extent columns = arg.extents.back();
-    int64_t block = row.packed->block;
-    if (columns.dim < 0 && columns.value % block)
-      mistake(where, "tensor " + quoted + " has " + std::to_string(columns.value) + " columns, but " + dtypeName +
-                         " packs blocks of " + std::to_string(block));
-    if (columns.dim >= 0) {
-      signature.divisors[columns.dim] = block;
-      builder.setDivisor(columns.dim, block);
-    }
+  if (!failed() && isPacked(dtype))
+    packColumns(arg, where);
+  // After a mistake the tensor is known all the same: what is loaded from it must have a shape.
+  tensors.push_back({arg.name, kind, dtype, std::move(extents), nullptr, where});
+  if (!failed()) {
+    const char *access = kind == ArgKind::in ? "in" : kind == ArgKind::out ? "out" : "inout";
+    tensors.back().view = builder.tensor(arg.name, access, dtype, named, where);
+    signature.args.push_back(std::move(arg));
   }
-  if (failed())
-    return {};
-  const char *access = kind == ArgKind::in ? "in" : kind == ArgKind::out ? "out" : "inout";
-  Handle view = builder.tensor(arg.name, access, dtype, named, where);
-  tensors.push_back({arg.name, kind, dtype, std::move(extents), view, where});
-  signature.args.push_back(std::move(arg));
   return Tensor(serial, int(tensors.size()) - 1);
+}
+
+void Recorder::checkTensor(const ArgInfo &arg, const std::vector<Size> &extents, Where where) {
+  std::string tensor = "tensor '" + arg.name + "'", dtype(tessera::name(arg.dtype));
+  bool packed = isPacked(arg.dtype);
+  if (arg.dtype == index)
+    mistake(where, tensor + " cannot have the dtype index: positions in memory are i32");
+  else if (extents.empty())
+    mistake(where, tensor + " has no axis: pass a number as a scalar()");
+  else if (packed && arg.kind != ArgKind::in)
+    mistake(where, tensor + " is packed (" + dtype + ") and can only be read");
+  else if (packed && extents.size() != 2)
+    mistake(where, tensor + " is packed (" + dtype + ") and must be a matrix");
+}
+
+// The columns of a packed matrix come in whole blocks: checked here, or by a launch.
+void Recorder::packColumns(const ArgInfo &arg, Where where) {
+  Extent columns = arg.extents.back();
+  int64_t block = info(arg.dtype).packed->block;
+  if (columns.dim < 0 && columns.value % block)
+    mistake(where, "tensor '" + arg.name + "' has " + std::to_string(columns.value) + " columns, but " +
+                       std::string(name(arg.dtype)) + " packs blocks of " + std::to_string(block));
+  if (failed() || columns.dim < 0)
+    return;
+  signature.divisors[columns.dim] = block;
+  builder.setDivisor(columns.dim, block);
 }
 
 Tile Recorder::declareScalar(std::string_view name, DType dtype, Where where) {

@@ -127,7 +127,7 @@ static Tile reduce(const char *verb, Reduction kind, const Tile &a, int axis, Wh
     DType d = a.dtype();
     if (!inside)
       r.mistake(where, std::string(verb) + " along axis " + std::to_string(axis) + " of " + text(typeOf(a)) +
-                           ", which has " + std::to_string(a.shape().size()) + " axes");
+                           ", which has " + counted(int64_t(a.shape().size()), "axis", "axes"));
     else if (!info(d).isFloat && d != i32 && d != i64)
       r.mistake(where,
                 std::string(verb) + " takes floats, i32 or i64, not " + text(typeOf(a)) + "; convert with .to()");

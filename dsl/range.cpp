@@ -1,6 +1,7 @@
 #include "dsl/range.h"
 #include "dsl/math.h"
 #include "dsl/recorder.h"
+#include <numeric>
 
 namespace tessera::dsl {
 
@@ -37,7 +38,9 @@ Range operator/(Range range, Operand by) {
   Tile origin = Operand(range.origin, by.where) / Operand(n, by.where);
   Tile bound = std::holds_alternative<Tile>(limit.what) ? Operand(range.bound, by.where) / Operand(n, by.where)
                                                         : r.indexOf(limit, by.where);
-  return Range(origin, bound, range.size / n, limit);
+  Range out(origin, bound, range.size / n, limit);
+  out.aligned = range.aligned % n ? 1 : range.aligned / n;
+  return out;
 }
 
 Range operator+(Range range, Operand by) {
@@ -51,7 +54,10 @@ Range operator+(Range range, Operand by) {
   Tile step = looked.tile ? r.toIndex(*looked.tile, by.where) : r.number(looked.number, {index, {}}, by.where);
   Tile origin = Operand(range.origin, by.where) + Operand(step, by.where);
   Tile bound = Operand(range.bound, by.where) + Operand(step, by.where);
-  return Range(origin, bound, range.size, Size(bound));
+  auto *number = std::get_if<int64_t>(&by.what);
+  Range out(origin, bound, range.size, Recorder::moved(range.limit, by, bound));
+  out.aligned = number ? std::gcd(range.aligned, *number) : 1;
+  return out;
 }
 
 } // namespace tessera::dsl

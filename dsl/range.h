@@ -17,7 +17,7 @@ class Range {
 public:
   Range() = default;
   Range(Tile origin, Tile bound, int64_t size, Size limit)
-      : origin(std::move(origin)), bound(std::move(bound)), size(size), limit(std::move(limit)) {}
+      : origin(std::move(origin)), bound(std::move(bound)), size(size), limit(std::move(limit)), aligned(size) {}
 
   Tile pos(Where where = Where::current()) const; // [size] of i32 positions; may pass the bound
   Tile row(Where where = Where::current()) const; // the same as [1, size]
@@ -25,7 +25,10 @@ public:
 
   Tile origin, bound; // index scalars
   int64_t size = 1;
-  Size limit = 0; // what the bound was made of, for messages: a Tile where nothing is known of it
+
+  // What is known while tracing.
+  Size limit = 0;      // what the bound is made of; a Tile where that is unknown
+  int64_t aligned = 1; // divides the origin
 };
 // The same range counted in groups of n, a number: origin, size and bound divided (the size must be a multiple).
 Range operator/(Range range, Operand n);

@@ -12,6 +12,7 @@ static std::atomic<uint64_t> serials = 0;
 Recorder::Recorder(const std::string &kernel, Where where)
     : builder(kernel), serial(++serials), where(where), outer(std::exchange(top, this)) {
   signature.name = kernel;
+  isWord(kernel, where);
 }
 
 Recorder::~Recorder() {
@@ -32,6 +33,10 @@ std::string text(const TileType &type) {
   for (int64_t extent : type.shape)
     out += std::to_string(extent) + "x";
   return out + std::string(name(type.dtype));
+}
+
+std::string counted(int64_t n, const char *one, const char *many) {
+  return std::to_string(n) + " " + (n == 1 ? one : many);
 }
 
 int64_t elementCount(const Shape &shape) {
@@ -167,13 +172,18 @@ Looked Recorder::look(const Operand &operand) {
 
 // The whole.
 
-bool Recorder::freshName(std::string_view name, Where where) {
-  auto quoted = "'" + std::string(name) + "'";
+bool Recorder::isWord(std::string_view name, Where where) {
   bool word = !name.empty() && !std::isdigit((unsigned char)name[0]);
   for (char c : name)
     word = word && (std::isalnum((unsigned char)c) || c == '_');
   if (!word)
-    mistake(where, quoted + " is not a name: use letters, digits and underscores");
+    mistake(where, "'" + std::string(name) + "' is not a name: use letters, digits and underscores");
+  return word;
+}
+
+bool Recorder::freshName(std::string_view name, Where where) {
+  auto quoted = "'" + std::string(name) + "'";
+  isWord(name, where);
   for (const DimInfo &dim : dims)
     if (dim.name == name)
       mistake(where, "the name " + quoted + " is taken by a dim already");

@@ -9,6 +9,8 @@ namespace tessera::dsl {
 std::string text(const TileType &type);
 inline TileType typeOf(const Tile &tile) { return {tile.dtype(), tile.shape()}; }
 int64_t elementCount(const Shape &shape);
+// "1 axis", "2 axes".
+std::string counted(int64_t n, const char *one, const char *many);
 
 // An operand that was looked at: the tile, or the number that waits for a dtype.
 struct Looked {
@@ -64,6 +66,8 @@ public:
   std::string sizeName(const Size &size) const; // "K", "K/32", "d*2", "64"
   // Whether a range that ends at `bound` may walk an axis of `extent`: false only where they surely differ.
   static bool mayWalk(const Size &bound, const Size &extent);
+  // What `limit` is after a move; `bound` if that is not known.
+  static Size moved(const Size &limit, const Operand &by, const Tile &bound);
   Tile indexOf(const Size &size, Where where);   // as an index scalar
   Tile toIndex(const Tile &scalar, Where where); // from an index or i32 scalar
   // The size as the signature writes it; `what` names it in messages.
@@ -72,6 +76,7 @@ public:
   // Arguments.
   Tensor declareTensor(std::string_view name, ArgKind kind, DType dtype, std::vector<Size> extents, Where where);
   Tile declareScalar(std::string_view name, DType dtype, Where where);
+  // Null, with the mistake recorded, if it is not one of this trace.
   TensorInfo *tensor(uint64_t kernel, int number, Where where);
 
   // The grid.
@@ -94,6 +99,9 @@ public:
   std::optional<std::string> finish(); // the mistake, after the checks of the whole
 private:
   Recorder() = default;
+  void checkTensor(const ArgInfo &arg, const std::vector<Size> &extents, Where where);
+  void packColumns(const ArgInfo &arg, Where where);
+  bool isWord(std::string_view name, Where where);
   bool freshName(std::string_view name, Where where);
   int derivedDim(const Dim &dim, Where where);
 

@@ -81,6 +81,19 @@ bool Recorder::mayWalk(const Size &bound, const Size &extent) {
   return !(n && constant) || *n <= *constant;
 }
 
+Size Recorder::moved(const Size &limit, const Operand &by, const Tile &bound) {
+  auto *n = std::get_if<int64_t>(&limit.what), *step = std::get_if<int64_t>(&by.what);
+  if (n && step)
+    return *n + *step;
+  auto *dim = std::get_if<Dim>(&limit.what), *further = std::get_if<Dim>(&by.what);
+  if (!dim || !further || dim->kernel != further->kernel || dim->number != further->number)
+    return bound;
+  Dim sum = *dim;
+  sum.times = dim->times * further->over + further->times * dim->over;
+  sum.over = dim->over * further->over;
+  return sum.scaled(1, 1);
+}
+
 Tile Recorder::dimTile(const Dim &dim, Where where) {
   TileType type{index, {}};
   if (!owns(dim, where))

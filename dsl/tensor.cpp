@@ -12,23 +12,47 @@ View scales(View view) { return part(std::move(view), Part::scales); }
 View mins(View view) { return part(std::move(view), Part::mins); }
 
 TensorInfo *Recorder::tensor(uint64_t kernel, int number, Where where) {
-  if (failed())
-    return nullptr;
   if (number < 0)
     mistake(where, "this tensor was never declared with in(), out() or inOut()");
   else if (kernel != serial)
     mistake(where, "this tensor belongs to another kernel");
-  return failed() ? nullptr : &tensors[number];
+  return number >= 0 && kernel == serial ? &tensors[number] : nullptr;
+}
+
+// What a view selects, right or wrong: the type of what is loaded after a mistake. Extents that are unknown count as 1.
+static TileType selected(const View &view, const TensorInfo *tensor) {
+  TileType type{tensor ? tensor->dtype : f32, {}};
+  bool gathered = false;
+  for (size_t axis = 0; axis < view.subscripts.size(); ++axis) {
+    const auto &what = view.subscripts[axis].what;
+    if (auto *range = std::get_if<Range>(&what)) {
+      type.shape.push_back(range->size);
+    } else if (auto *at = std::get_if<Tile>(&what)) {
+      if (!at->isScalar() && !std::exchange(gathered, true))
+        type.shape.push_back(at->shape()[0]);
+    } else if (std::holds_alternative<All>(what)) {
+      bool known = tensor && axis < tensor->extents.size();
+      auto *size = known ? std::get_if<int64_t>(&tensor->extents[axis].what) : nullptr;
+      type.shape.push_back(size ? *size : 1);
+    }
+  }
+  const auto &packed = info(type.dtype).packed;
+  if (!packed)
+    return type;
+  type.dtype = view.part == Part::scales || view.part == Part::mins ? f16 : u8;
+  if (type.dtype == f16 && !type.shape.empty())
+    type.shape.back() /= packed->block;
+  return type;
 }
 
 namespace {
-// Turns the user's subscripts into checked axis accesses; the shape is what they select.
+// Turns the user's subscripts into checked axis accesses.
 struct Resolver {
   Recorder &r;
   const TensorInfo &tensor;
   Where where;
+  Shape shape; // what the view selects
   Access access{tensor.view, {}, nullptr, Part::whole};
-  Shape shape;
   std::optional<int64_t> gathered;
 
   std::string axisName(size_t axis) const { return "axis " + std::to_string(axis) + " of '" + tensor.name + "'"; }
@@ -42,7 +66,6 @@ struct Resolver {
                            ", but the range runs to " + r.sizeName(range.limit));
     access.axes.push_back(
         {AxisAccess::range, range.size, Recorder::handle(range.origin), Recorder::handle(range.bound)});
-    shape.push_back(range.size);
   }
 
   void whole(size_t axis) {
@@ -53,7 +76,6 @@ struct Resolver {
       return;
     }
     access.axes.push_back({AxisAccess::all, *size});
-    shape.push_back(*size);
   }
 
   void point(size_t axis, int64_t n) {
@@ -79,9 +101,7 @@ struct Resolver {
       return;
     }
     int64_t n = type.shape[0];
-    if (!gathered)
-      shape.push_back(n);
-    else if (*gathered != n)
+    if (gathered && *gathered != n)
       r.mistake(where, axisName(axis) + " gathers " + std::to_string(n) + " rows and another axis " +
                            std::to_string(*gathered) + ": gathers go side by side");
     gathered = n;
@@ -90,8 +110,8 @@ struct Resolver {
 
   bool resolve(const View &view) {
     if (view.subscripts.size() != tensor.extents.size())
-      r.mistake(where, "tensor '" + tensor.name + "' has " + std::to_string(tensor.extents.size()) +
-                           " axes, but is given " + std::to_string(view.subscripts.size()) + " subscripts");
+      r.mistake(where, "tensor '" + tensor.name + "' has " + counted(int64_t(tensor.extents.size()), "axis", "axes") +
+                           ", but is given " + counted(int64_t(view.subscripts.size()), "subscript", "subscripts"));
     for (size_t axis = 0; axis < view.subscripts.size() && !r.failed(); ++axis) {
       const auto &what = view.subscripts[axis].what;
       if (auto *block = std::get_if<Range>(&what))
@@ -122,45 +142,46 @@ struct Resolver {
 };
 } // namespace
 
-// What a part of a packed tensor is loaded as; checks that the part exists.
-static DType partType(Resolver &at, Part part) {
+// Checks that the tensor has the part and that the columns are whole blocks of it.
+static void checkPart(Resolver &at, const View &view) {
   const auto &packed = info(at.tensor.dtype).packed;
-  std::string quoted = "tensor '" + at.tensor.name + "'", dtype(name(at.tensor.dtype));
+  std::string tensor = "tensor '" + at.tensor.name + "'", dtype(name(at.tensor.dtype));
+  auto refuse = [&](const std::string &why) { at.r.mistake(at.where, why); };
   if (!packed) {
-    if (part != Part::whole)
-      at.r.mistake(at.where, quoted + " is " + dtype + ": only packed tensors have codes, scales and mins");
-    return at.tensor.dtype;
+    if (view.part != Part::whole)
+      refuse(tensor + " is " + dtype + ": only packed tensors have codes, scales and mins");
+    return;
   }
-  int64_t block = packed->block;
-  if (part == Part::whole)
-    at.r.mistake(at.where, quoted + " is packed (" + dtype + "): load its codes(), scales() or mins()");
-  else if (part == Part::mins && !packed->hasMin)
-    at.r.mistake(at.where, quoted + " has no mins: " + dtype + " stores codes and scales only");
-  else if (at.access.axes.back().kind != AxisAccess::range && at.access.axes.back().kind != AxisAccess::all)
-    at.r.mistake(at.where,
-                 "the columns of " + quoted + " are read by a range of whole blocks of " + std::to_string(block));
-  else if (at.shape.back() % block)
-    at.r.mistake(at.where, "a range of " + std::to_string(at.shape.back()) + " columns of " + quoted +
-                               " is not a multiple of " + dtype + "'s block of " + std::to_string(block));
-  if (!at.r.failed() && part != Part::codes)
-    at.shape.back() /= block;
-  return part == Part::codes ? u8 : f16;
+  std::string block = std::to_string(packed->block);
+  auto *range = std::get_if<Range>(&view.subscripts.back().what);
+  if (view.part == Part::whole)
+    refuse(tensor + " is packed (" + dtype + "): load its codes(), scales() or mins()");
+  else if (view.part == Part::mins && !packed->hasMin)
+    refuse(tensor + " has no mins: " + dtype + " stores codes and scales only");
+  else if (!range && !std::holds_alternative<All>(view.subscripts.back().what))
+    refuse("the columns of " + tensor + " are read by a range of whole blocks of " + block);
+  else if (range && range->size % packed->block)
+    refuse("a range of " + std::to_string(range->size) + " columns of " + tensor + " is not a multiple of " + dtype +
+           "'s block of " + block);
+  else if (range && range->aligned % packed->block)
+    refuse("the columns of " + tensor + " are read from a multiple of " + block +
+           ", but this range may begin elsewhere");
 }
 
 static Tile loadMasked(const View &view, const Tile *mask, Where where) {
   Recorder &r = Recorder::current();
   TensorInfo *tensor = r.tensor(view.kernel, view.tensor, where);
-  if (!tensor)
-    return {};
-  Resolver at{r, *tensor, where};
+  TileType type = selected(view, tensor);
+  if (!tensor || r.failed())
+    return Recorder::poison(type);
+  Resolver at{r, *tensor, where, type.shape};
   at.access.part = view.part;
   if (tensor->kind == ArgKind::out)
     r.mistake(where, "tensor '" + tensor->name + "' is an output and cannot be loaded: declare it inOut()");
-  at.resolve(view);
-  DType dtype = r.failed() ? f32 : partType(at, view.part);
+  if (at.resolve(view))
+    checkPart(at, view);
   if (mask)
     at.mask(*mask);
-  TileType type{dtype, at.shape};
   return r.failed() ? Recorder::poison(type) : r.wrap(r.builder.load(at.access, type, where), type);
 }
 Tile load(View view, Where where) { return loadMasked(view, nullptr, where); }
@@ -169,7 +190,7 @@ Tile load(View view, Tile mask, Where where) { return loadMasked(view, &mask, wh
 static void write(const View &view, Tile value, const Tile *mask, bool atomic, Where where) {
   Recorder &r = Recorder::current();
   TensorInfo *tensor = r.tensor(view.kernel, view.tensor, where);
-  if (!tensor)
+  if (!tensor || r.failed())
     return;
   std::string quoted = "tensor '" + tensor->name + "'";
   if (tensor->kind == ArgKind::in)
@@ -178,7 +199,7 @@ static void write(const View &view, Tile value, const Tile *mask, bool atomic, W
     r.mistake(where, "atomicAdd adds to what is there: declare " + quoted + " inOut()");
   else if (view.part != Part::whole)
     r.mistake(where, quoted + " is not packed: it has no codes, scales or mins");
-  Resolver at{r, *tensor, where};
+  Resolver at{r, *tensor, where, selected(view, tensor).shape};
   if (!at.resolve(view) || !r.usable(value, where))
     return;
   TileType wanted{tensor->dtype, at.shape}, given = typeOf(value);

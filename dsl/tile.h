@@ -79,6 +79,12 @@ Tile operator/(Operand a, Operand b);
 Tile operator%(Operand a, Operand b); // integers only
 Tile operator-(Operand a);
 
+// t += x is t = t + x: it names a new value, it changes none.
+inline Tile &operator+=(Tile &a, Operand b) { return a = Operand(a, b.where) + b; }
+inline Tile &operator-=(Tile &a, Operand b) { return a = Operand(a, b.where) - b; }
+inline Tile &operator*=(Tile &a, Operand b) { return a = Operand(a, b.where) * b; }
+inline Tile &operator/=(Tile &a, Operand b) { return a = Operand(a, b.where) / b; }
+
 // Integers and masks (i1) only; shifts integers only.
 Tile operator&(Operand a, Operand b);
 Tile operator|(Operand a, Operand b);

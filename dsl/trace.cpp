@@ -125,6 +125,8 @@ Handle Builder::constant(std::variant<double, int64_t> number, const TileType &t
   OpBuilder &b = state->b;
   Type element = state->element(type.dtype);
   TypedAttr one;
+  if (type.dtype == u8) // the IR's bytes have no sign; its attributes hold them as signed
+    number = int64_t(int8_t(std::get<int64_t>(number)));
   if (auto *real = std::get_if<double>(&number))
     one = b.getFloatAttr(element, *real);
   else

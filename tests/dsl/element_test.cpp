@@ -21,6 +21,20 @@ TEST(Element, FloatArithmetic) {
             (Floats{-6, 2.5, -(2 * 0.1f * 0.2f), 28}));
 }
 
+TEST(Element, CompoundAssignmentNamesANewValue) {
+  Floats x{1, 2, 3}, y{10, 20, 30};
+  EXPECT_EQ(map<float>(x, y, f32, f32,
+                       [](Tile a, Tile b) {
+                         Tile c = a;
+                         c += b;
+                         c *= 2;
+                         c -= a;
+                         c /= a;
+                         return c;
+                       }),
+            (Floats{21, 21, 21}));
+}
+
 TEST(Element, SignedIntegersTruncateAndKeepTheirSign) {
   Ints x{7, -7, 7, -7, -2147483647}, y{2, 2, -2, -2, 16};
   EXPECT_EQ(map<int>(x, y, i32, i32, [](Tile a, Tile b) { return a / b; }), (Ints{3, -3, -3, 3, -134217727}));

@@ -22,7 +22,7 @@ Table accesses() {
              Frame f(k);
              atomicAdd(f.C(f.m, f.n), zeros({16, 16})); // error-line
            }},
-          {"too few subscripts", "tensor 'A' has 2 axes, but is given 1 subscripts",
+          {"too few subscripts", "tensor 'A' has 2 axes, but is given 1 subscript",
            [](Kernel &k) {
              Frame f(k);
              load(f.A(f.m)); // error-line

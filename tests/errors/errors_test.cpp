@@ -82,4 +82,10 @@ TEST(Errors, VerbsOutsideAKernelDoNotCrash) {
   EXPECT_NE(program.error().message.find("this tile was never given a value in this kernel"), std::string::npos);
 }
 
+TEST(Errors, AKernelNeedsAName) {
+  auto program = traceKernel("my kernel", "", [](Kernel &k) { Frame f(k); });
+  ASSERT_FALSE(program);
+  EXPECT_NE(program.error().message.find(": 'my kernel' is not a name"), std::string::npos) << program.error().message;
+}
+
 } // namespace tessera::dsl

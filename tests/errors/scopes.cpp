@@ -77,6 +77,9 @@ Table scopes() {
                  bad = dot(bad, exp2(f.m.pos())) + zeros({3, 5}, i8);
                  bad = loop(blocks(f.K, 0), bad, [&](Range kk, Tile b) { return reduceSum(load(f.A(kk, b)), 7); });
                  k.parallel(each(bad));
+                 Tensor late = k.in("late", q4_0, {f.M, 64}); // what follows keeps its shape
+                 for (const Tile &tile : {load(f.A(f.m, 3)), load(scales(late(f.m, all))), load(late(f.m.pos(), 1))})
+                   bad = zeros({tile.shape()[0]}) + int(bad.shape().size());
                  store(f.x(bad, bad.shape()[0]), bad & 1.5);
                }},
           }};
