@@ -1,0 +1,41 @@
+// RUN: tessera-opt %s --tile-peel-loops | FileCheck %s
+
+// CHECK-LABEL: func.func @sum
+// CHECK: %[[REST:.*]] = arith.remui %[[N:.*]], %{{.*}}
+// CHECK: %[[END:.*]] = arith.subi %[[N]], %[[REST]]
+// CHECK: %[[MAIN:.*]] = scf.for %{{.*}} = %{{.*}} to %[[END]]
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK: scf.for %{{.*}} = %[[END]] to %[[N]] {{.*}} iter_args(%{{.*}} = %[[MAIN]])
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16 until %[[N]]] :
+func.func @sum(%N: index {tile.dim = "N"},
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %zero = arith.constant dense<0.0> : tensor<16xf32>
+  %total = scf.for %i = %c0 to %N step %c16 iter_args(%sum = %zero) -> (tensor<16xf32>) {
+    %v = tile.load %x[%i for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+    %next = arith.addf %sum, %v : tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  return
+}
+
+// Whole by its divisor: no second loop.
+// CHECK-LABEL: func.func @whole
+// CHECK: scf.for
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @whole(%N: index {tile.dim = "N", tile.divisor = 32 : i64},
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %N step %c16 {
+    %v = tile.load %x[%i for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+    tile.store %v, %y[%i for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  }
+  return
+}
