@@ -11,12 +11,13 @@ namespace tessera::cpu {
 // What all registers of one access share.
 struct Lowering::Address {
   SmallVector<AxisAccess> axes;
-  Registers sizes;                                         // i64, one an axis
-  Registers strides;                                       // i64, in elements; plain views only
-  Value base;                                              // pointer
-  Value offset;                                            // i64: elements to the origin of the tile; plain views only
-  SmallVector<Value> origins;                              // i64 per axis; null for `all` and gathers
-  const Registers *mask = nullptr;                         // explicit, in the access's layout
+  Registers sizes;                 // i64, one an axis
+  Registers strides;               // i64, in elements; plain views only
+  Value base;                      // pointer
+  Value offset;                    // i64: elements to the origin of the tile; plain views only
+  SmallVector<Value> origins;      // i64 per axis; null for `all` and gathers
+  const Registers *mask = nullptr; // explicit, in the access's layout
+  int64_t lastUnit = 1;            // view positions a step along the last axis: a block for scales
   llvm::DenseMap<std::pair<int, int64_t>, Value> gathered; // (axis, element) -> i64 index
 };
 
@@ -148,7 +149,7 @@ Lowering::Guard Lowering::guard(Address &a, const Layout &layout, int64_t r, boo
     Value room = arith::SubIOp::create(b, loc, scalar(access.bound), a.origins[axis]);
     SmallVector<int64_t> steps;
     for (int64_t l = 0; l < lanes; ++l)
-      steps.push_back(layout.at(r, l)[access.tileAxis]);
+      steps.push_back(layout.at(r, l)[access.tileAxis] * (axis + 1 == a.axes.size() ? a.lastUnit : 1));
     // A packed panel is padded, so its first element decides for all its lanes.
     if (packed || llvm::all_equal(steps)) {
       also(out.all, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, constantI64(steps[0]), room));
@@ -250,6 +251,8 @@ void Lowering::lowerLoad(tile::LoadOp op) {
   Type type = registerType(op.getType()), element = getElementTypeOrSelf(type);
   if (op.getMask())
     a.mask = &regs(op.getMask());
+  if (format && *op.getComponent() != tile::Component::codes)
+    a.lastUnit = format->block;
   auto unpack = [&](Value bytes, int64_t shift) {
     if (!format || *op.getComponent() != tile::Component::codes || format->bits == 8)
       return bytes;
