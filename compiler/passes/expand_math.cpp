@@ -190,6 +190,40 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
       expand(op);
+    storeAsBits();
+  }
+
+  // What is left of halves that the target cannot convert is moved about, not computed with: as i16, which every target
+  // has in registers. (LLVM would carry them as f32 and call a library to narrow them again.)
+  void storeAsBits() {
+    getOperation()->walk([&](Operation *op) {
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          for (Value argument : block.getArguments())
+            retype(argument);
+      if (auto constant = dyn_cast<arith::ConstantOp>(op); constant && asBits(constant.getType()))
+        constant.setValueAttr(bitsOf(constant.getValue()));
+      for (Value result : op->getResults())
+        retype(result);
+      if (auto cast = dyn_cast<arith::BitcastOp>(op); cast && cast.getType() == cast.getIn().getType()) {
+        cast.replaceAllUsesWith(cast.getIn());
+        cast.erase();
+      }
+    });
+  }
+  bool asBits(Type type) const {
+    Type element = getElementTypeOrSelf(type);
+    return element.isBF16() || (element.isF16() && !hasF16c);
+  }
+  void retype(Value value) {
+    if (asBits(value.getType()))
+      value.setType(withElement(value.getType(), IntegerType::get(&getContext(), 16)));
+  }
+  static TypedAttr bitsOf(TypedAttr value) {
+    auto i16 = IntegerType::get(value.getContext(), 16);
+    if (auto dense = dyn_cast<DenseFPElementsAttr>(value))
+      return dense.mapValues(i16, [](const APFloat &x) { return x.bitcastToAPInt(); });
+    return IntegerAttr::get(i16, cast<FloatAttr>(value).getValue().bitcastToAPInt());
   }
 
   // Arithmetic on halves happens in f32 and is rounded after each operation.
@@ -241,16 +275,17 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   }
 
   Value extend(const Writer &w, Value x) {
-    if (!getElementTypeOrSelf(x.getType()).isF16() || hasF16c)
+    if (!asBits(x.getType()))
       return {};
     Value bits = arith::BitcastOp::create(w.b, w.loc, w.shaped(w.b.getI16Type()), x);
-    return halfToFloat(w, arith::ExtUIOp::create(w.b, w.loc, w.i(), bits));
+    bits = arith::ExtUIOp::create(w.b, w.loc, w.i(), bits);
+    return getElementTypeOrSelf(x.getType()).isF16() ? halfToFloat(w, bits) : w.fromBits(w.shl(bits, 16));
   }
 
   Value truncate(const Writer &w, Value x, Type to) {
-    Type element = getElementTypeOrSelf(to);
-    if (!isHalf(to) || (element.isF16() && hasF16c))
+    if (!asBits(to))
       return {};
+    Type element = getElementTypeOrSelf(to);
     Value bits = element.isF16() ? floatToHalf(w, x) : floatToBrain(w, x);
     Value narrow = arith::TruncIOp::create(w.b, w.loc, w.shaped(w.b.getI16Type()), bits);
     return arith::BitcastOp::create(w.b, w.loc, to, narrow);
