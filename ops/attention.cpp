@@ -27,7 +27,7 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tile len = load(length(b));
   Tile first = m.origin + (len - queries); // position of the block's first query
   Tile position = reshape(iota(rows), {rows, 1}) / group + first;
-  Tile query = reshape(load(q(b, m, g, all)), {rows, d}) * (log2e / std::sqrt(double(d)));
+  Tile query = reshape(load(q(b, m, g, all)), {rows, d});
 
   // A masked score is -inf and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
   auto [acc, den, top] =
@@ -37,7 +37,8 @@ void Attention::define(Kernel &k, const Config &c) const {
              Tile key = load(K(page, kvHead, slot, all), s.col() < len).to(f32); // gathered: [bn, d]
              Tile value = load(V(page, kvHead, slot, all), s.col() < len).to(f32);
 
-             Tile score = where(s.row() <= position, dot(query, trans(key)), -infinity);
+             Tile score = dot(query, trans(key)) * (log2e / std::sqrt(double(d)));
+             score = where(s.row() <= position, score, -infinity);
              Tile newTop = max(top, reduceMax(score, 1));
              Tile keep = exp2(top - newTop), p = exp2(score - newTop);
              return carry(dot(p, value, acc * keep), den * keep + reduceSum(p, 1), newTop);
@@ -46,10 +47,10 @@ void Attention::define(Kernel &k, const Config &c) const {
   store(o(b, m, g, all), reshape(acc / max(den, 1.0), {c.bm, group, d}));
 }
 
-Attention::Config Attention::defaultConfig(const Target &, int64_t queries) const {
-  // About 16 rows, so that scores [rows, bn] stay in registers.
-  int most = std::max(16 * kvHeads / std::max(heads, 1), 1);
-  return {.bm = int(std::min<int64_t>(floorPower(most), std::max<int64_t>(queries, 1))), .bn = 16};
+// Scores [rows, bn] are one vector a row, and about as many rows as lanes: the code grows with the square of the two.
+Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
+  int most = std::max(lanes(target) * kvHeads / std::max(heads, 1), 1);
+  return {.bm = int(std::min<int64_t>(floorPower(most), std::max<int64_t>(queries, 1))), .bn = lanes(target)};
 }
 
 Sizes Attention::sizes() {
