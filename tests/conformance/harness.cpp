@@ -1,0 +1,158 @@
+#include "tests/conformance/harness.h"
+#include "compiler/compile.h"
+#include "ops/reference/formats.h"
+#include "runtime/device.h"
+#include "runtime/module.h"
+#include <algorithm>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <map>
+#include <sys/mman.h>
+
+namespace tessera::conformance {
+
+std::vector<const Target *> runnableTargets() {
+  std::vector<const Target *> rows;
+  for (const Target &row : targets())
+    if (hostCanRun(row))
+      rows.push_back(&row);
+  return rows;
+}
+
+static constexpr size_t page = 4096, margin = 1024;
+
+PoisonedMemory::PoisonedMemory(size_t bytes) {
+  size_t aligned = (bytes + 63) / 64 * 64, body = (margin + aligned + page - 1) / page * page;
+  auto *base =
+      static_cast<std::byte *>(mmap(nullptr, body + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (base == MAP_FAILED)
+    std::abort();
+  mprotect(base + body, page, PROT_NONE);
+  mapping = std::shared_ptr<std::byte>(base, [size = body + page](std::byte *p) { munmap(p, size); });
+  all = {base, body};
+  data = {base + body - aligned, bytes};
+  std::ranges::fill(all, std::byte(0xff));
+}
+
+bool PoisonedMemory::surroundingsIntact() const {
+  auto poisoned = [](std::byte b) { return b == std::byte(0xff); };
+  return std::all_of(all.data(), data.data(), poisoned) &&
+         std::all_of(data.data() + data.size(), all.data() + all.size(), poisoned);
+}
+
+static Argument tensor(DType dtype, Shape shape, std::span<const std::byte> bytes) {
+  Argument argument;
+  argument.dtype = dtype;
+  argument.shape = std::move(shape);
+  argument.memory = std::make_shared<PoisonedMemory>(bytes.size());
+  if (!bytes.empty())
+    std::memcpy(argument.memory->span().data(), bytes.data(), bytes.size());
+  return argument;
+}
+Argument Argument::in(DType dtype, Shape shape, std::span<const float> values) {
+  return tensor(dtype, std::move(shape), reference::encode(dtype, values));
+}
+Argument Argument::in(Shape shape, std::span<const int32_t> values) {
+  return tensor(i32, std::move(shape), std::as_bytes(values));
+}
+Argument Argument::in(Shape shape, std::span<const int8_t> values) {
+  return tensor(i8, std::move(shape), std::as_bytes(values));
+}
+Argument Argument::packed(DType format, Shape shape, std::span<const std::byte> panels) {
+  return tensor(format, std::move(shape), panels);
+}
+Argument Argument::inOut(DType dtype, Shape shape, std::span<const float> values) {
+  Argument argument = in(dtype, std::move(shape), values);
+  argument.writable = true;
+  return argument;
+}
+Argument Argument::out(DType dtype, Shape shape) {
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    elements *= extent;
+  Argument argument =
+      tensor(dtype, std::move(shape), std::vector<std::byte>(denseBytes(dtype, elements), std::byte(0xff)));
+  argument.writable = true;
+  return argument;
+}
+Argument Argument::scalar(double value) {
+  Argument argument;
+  argument.value = value;
+  return argument;
+}
+std::vector<float> Argument::floats() const { return reference::decode(dtype, memory->span()); }
+
+static const Device &deviceOf(const Target &target) {
+  static std::map<std::string_view, Device> devices;
+  auto found = devices.find(target.name);
+  if (found == devices.end())
+    found = devices.emplace(target.name, Device::open(target.name, {.threads = 2}).value()).first;
+  return found->second;
+}
+
+static Result<LoadedKernel> kernelOf(const Target &target, const Program &program) {
+  const Device &device = deviceOf(target); // made first, so that it outlives the kernels
+  static std::map<std::string, LoadedKernel> loaded;
+  std::string key = cacheKey(program, target);
+  if (auto found = loaded.find(key); found != loaded.end())
+    return found->second;
+  Artifact artifact = TESSERA_TRY(compile(program, target));
+  std::shared_ptr<driver::Driver> unowned(std::shared_ptr<void>(), &device.impl());
+  return loaded.emplace(key, TESSERA_TRY(LoadedKernel::load(unowned, artifact))).first->second;
+}
+
+static Status tryLaunch(const Target &target, const Program &program, std::span<const Argument> arguments) {
+  LoadedKernel kernel = TESSERA_TRY(kernelOf(target, program));
+  const Device &device = deviceOf(target);
+  std::vector<Buffer> buffers(arguments.size());
+  std::vector<Arg> args;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const Argument &a = arguments[i];
+    if (!a.memory) {
+      args.emplace_back(a.value);
+      continue;
+    }
+    std::span<std::byte> bytes = a.memory->span();
+    buffers[i] = a.writable ? TESSERA_TRY(device.view(a.dtype, a.shape, bytes))
+                            : TESSERA_TRY(device.view(a.dtype, a.shape, std::span<const std::byte>(bytes)));
+    args.emplace_back(buffers[i]);
+  }
+  Stream stream = TESSERA_TRY(device.stream());
+  TESSERA_TRY(kernel.launchAll(stream, args));
+  return stream.synchronize();
+}
+
+bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments) {
+  if (!program) {
+    ADD_FAILURE() << program.error().message;
+    return false;
+  }
+  Status status = tryLaunch(target, *program, arguments);
+  if (!status) {
+    ADD_FAILURE() << program->signature.name << " " << program->config << ": " << status.error().message;
+    return false;
+  }
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].memory && !arguments[i].memory->surroundingsIntact()) {
+      ADD_FAILURE() << program->signature.name << " wrote outside its argument " << program->signature.args[i].name;
+      return false;
+    }
+  return true;
+}
+
+std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count);
+  // Irwin-Hall instead of std::normal_distribution, whose values differ between standard libraries.
+  for (float &v : values) {
+    float sum = -2;
+    for (int i = 0; i < 4; ++i)
+      sum += float(random() >> 8) * 0x1p-24f;
+    v = sum * scale * (random() % 10 == 0 ? 10.0f : 1.0f);
+  }
+  return values;
+}
+
+std::vector<double> widen(std::span<const float> values) { return {values.begin(), values.end()}; }
+
+} // namespace tessera::conformance

@@ -1,0 +1,200 @@
+// Gemm and QuantMatmul against their oracles, with the tolerances of the matrix products.
+#include "ops/gemm.h"
+#include "ops/quant_matmul.h"
+#include "ops/reference/error.h"
+#include "ops/reference/formats.h"
+#include "ops/reference/reference.h"
+#include "tests/conformance/on_target.h"
+#include <bit>
+#include <cmath>
+#include <optional>
+
+using namespace tessera;
+using namespace tessera::conformance;
+using reference::MatmulShape;
+
+class GemmTest : public OnTarget {};
+class QuantMatmulTest : public OnTarget {};
+INSTANTIATE_TEST_SUITE_P(, GemmTest, testing::ValuesIn(runnableTargets()), targetName);
+INSTANTIATE_TEST_SUITE_P(, QuantMatmulTest, testing::ValuesIn(runnableTargets()), targetName);
+
+static std::string text(MatmulShape s) {
+  return std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k);
+}
+
+// Values rounded to dtype, as the kernel will see them.
+static std::vector<float> rounded(DType dtype, std::vector<float> values) {
+  return reference::decode(dtype, reference::encode(dtype, values));
+}
+
+static std::vector<float> runGemm(const Target &target, const ops::Gemm &op, MatmulShape s, ops::Gemm::Config config) {
+  Argument c = Argument::out(op.out, {s.m, s.n});
+  launch(target, trace(op, config),
+         {Argument::in(op.in, {s.m, s.k}, randomFloats(s.m * s.k, 1)),
+          Argument::in(op.in, {s.k, s.n}, randomFloats(s.k * s.n, 2)), c});
+  return c.floats();
+}
+
+static void checkGemm(const Target &target, DType dtype, MatmulShape s) {
+  ops::Gemm op{.in = dtype, .out = f32};
+  std::vector<float> c = runGemm(target, op, s, op.defaultConfig(target, s.m));
+  std::vector<double> a = widen(rounded(dtype, randomFloats(s.m * s.k, 1)));
+  std::vector<double> b = widen(rounded(dtype, randomFloats(s.k * s.n, 2)));
+  double bound = dtype == f32 ? 1e-10 : 1e-6;
+  EXPECT_LE(reference::nmse(c, reference::gemm<double>(s, a, b)), bound) << name(dtype) << " " << text(s);
+}
+
+TEST_P(GemmTest, AgreesWithTheOracle) {
+  for (DType dtype : ops::Gemm::dtypes)
+    for (MatmulShape s : {MatmulShape{1, 576, 576}, {7, 192, 576}, {64, 96, 128}, {9, 33, 65}, {1, 1, 1}, {17, 31, 7}})
+      checkGemm(target(), dtype, s);
+}
+
+TEST_P(GemmTest, DISABLED_FullGrid) {
+  std::pair<int64_t, int64_t> models[] = {{576, 576},    {1536, 576},  {576, 1536},   {4096, 4096}, {14336, 4096},
+                                          {4096, 14336}, {1024, 4096}, {3584, 18944}, {8192, 1024}, {4224, 4160}};
+  for (DType dtype : ops::Gemm::dtypes)
+    for (auto [n, k] : models)
+      for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 257, 289, 492, 952})
+        if (m <= 17 || n * k <= 1536 * 576 || (m == 257 && n == 4224)) // the oracle is what takes long
+          checkGemm(target(), dtype, {m, n, k});
+}
+
+TEST_P(GemmTest, NarrowOutputsAreTheRoundedWideOnes) {
+  for (DType dtype : {f16, bf16}) {
+    ops::Gemm wide{.in = dtype, .out = f32}, narrow{.in = dtype, .out = dtype};
+    MatmulShape s{9, 65, 96};
+    EXPECT_EQ(runGemm(target(), narrow, s, {}), rounded(dtype, runGemm(target(), wide, s, {}))) << name(dtype);
+  }
+}
+
+TEST_P(GemmTest, AppliesTheEpilogueBeforeItNarrows) {
+  ops::Gemm op{.epilogue = [](dsl::Tile acc, dsl::Range n) { return dsl::max(acc, 0.0) + n.row().to(f32) * 0.5; }};
+  MatmulShape s{5, 40, 24};
+  std::vector<float> plain = runGemm(target(), {}, s, {}), fused = runGemm(target(), op, s, {});
+  for (int64_t i = 0; i < s.m * s.n; ++i)
+    ASSERT_FLOAT_EQ(fused[i], std::max(plain[i], 0.0f) + float(i % s.n) * 0.5f) << i;
+}
+
+TEST_P(GemmTest, HasTheSameBitsForEveryBlocking) {
+  MatmulShape s{13, 70, 90};
+  std::vector<float> first = runGemm(target(), {}, s, {.bm = 8, .bn = 32, .bk = 8});
+  for (ops::Gemm::Config config : {ops::Gemm::Config{1, 32, 8}, {4, 16, 8}, {3, 32, 16}, {12, 32, 4}})
+    EXPECT_EQ(runGemm(target(), {}, s, config), first) << configText(config);
+}
+
+// ---- weights as files store them ----
+
+static reference::PackedMatrix randomWeights(DType format, int64_t rows, int64_t columns, uint32_t seed) {
+  std::mt19937 random(seed);
+  const PackedFormat &row = *info(format).packed;
+  reference::PackedMatrix w{format, rows, columns, {}, {}, {}};
+  for (int64_t i = 0; i < rows * columns; ++i)
+    w.codes.push_back(uint8_t(random() & ((1 << row.bits) - 1)));
+  for (int64_t i = 0; i < rows * columns / 32; ++i) {
+    float scale = 0.01f + float(random() % 1000) * 1e-4f;
+    w.scale.push_back(reference::toF16(random() % 8 ? scale : -scale)); // files hold negative scales too
+    if (row.hasMin)
+      w.min.push_back(reference::toF16(-scale * 7.5f));
+  }
+  return w;
+}
+
+struct QuantCase {
+  std::vector<float> activations;
+  reference::Quantized quantized;
+  reference::PackedMatrix weights;
+};
+static QuantCase quantCase(DType format, MatmulShape s) {
+  QuantCase c{randomFloats(s.m * s.k, 3), {}, randomWeights(format, s.n, s.k, 4)};
+  c.quantized = reference::quantize(c.activations, s.k);
+  return c;
+}
+
+static std::vector<float> runPacked(const Target &target, const QuantCase &c, MatmulShape s,
+                                    std::optional<ops::QuantMatmul::Config> config = {}) {
+  ops::QuantMatmul op{.weight = c.weights.format};
+  auto head = [](auto &values, int64_t count) { return std::span(values).first(size_t(count)); }; // the first m rows
+  Argument out = Argument::out(f32, {s.m, s.n});
+  launch(target, trace(op, config.value_or(op.defaultConfig(target, s.m))),
+         {Argument::in({s.m, s.k}, head(c.quantized.codes, s.m * s.k)),
+          Argument::in(f32, {s.m, s.k / 32}, head(c.quantized.scale, s.m * s.k / 32)),
+          Argument::in({s.m, s.k / 32}, head(c.quantized.sum, s.m * s.k / 32)),
+          Argument::packed(c.weights.format, {s.n, s.k}, reference::toPanels(c.weights)), out});
+  return out.floats();
+}
+
+static void checkPacked(const Target &target, DType format, MatmulShape s) {
+  QuantCase c = quantCase(format, s);
+  std::vector<float> out = runPacked(target, c, s);
+  std::vector<double> w = widen(c.weights.values());
+  EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, c.quantized.values, w)), 1e-9)
+      << name(format) << " " << text(s) << " against quantized activations";
+  if (s.n > 1) // one output alone may cancel to nearly nothing, and then any rounding of the activations is large
+    EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, widen(c.activations), w)), 5e-4)
+        << name(format) << " " << text(s) << " against exact activations";
+}
+
+static std::vector<float> runDense(const Target &target, DType weight, MatmulShape s, ops::QuantMatmul::Config config) {
+  Argument out = Argument::out(f32, {s.m, s.n});
+  // One stream of activations for every m: row i of a small case is row i of a large one.
+  std::vector<float> a = randomFloats(64 * s.k, 5);
+  launch(target, trace(ops::QuantMatmul{.weight = weight}, config),
+         {Argument::in(f32, {s.m, s.k}, std::span(a).first(size_t(s.m * s.k))),
+          Argument::in(weight, {s.n, s.k}, randomFloats(s.n * s.k, 6)), out});
+  return out.floats();
+}
+
+static constexpr DType packedFormats[] = {q4_0, q4_1, q8_0};
+
+TEST_P(QuantMatmulTest, AgreesWithTheOracle) {
+  for (DType format : packedFormats)
+    for (MatmulShape s :
+         {MatmulShape{1, 576, 576}, {1, 100, 1536}, {2, 40, 64}, {8, 192, 96}, {13, 33, 32}, {1, 1, 32}})
+      checkPacked(target(), format, s);
+}
+
+TEST_P(QuantMatmulTest, DISABLED_FullGrid) {
+  for (DType format : packedFormats) {
+    for (MatmulShape s :
+         {MatmulShape{1, 8192, 28672}, {13, 8192, 4096}, {26, 4096, 8192}, {64, 8192, 28672}, {257, 128, 4096}})
+      checkPacked(target(), format, s);
+    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 289})
+      for (auto [n, k] : {std::pair<int64_t, int64_t>{576, 576}, {1536, 576}, {576, 1536}, {192, 576}, {257, 4160}})
+        checkPacked(target(), format, {m, n, k});
+  }
+}
+
+TEST_P(QuantMatmulTest, DenseWeightsAgreeWithTheOracle) {
+  for (DType weight : {f16, f32})
+    for (MatmulShape s : {MatmulShape{1, 576, 576}, {3, 70, 100}, {9, 33, 65}, {16, 64, 64}}) {
+      std::vector<float> out = runDense(target(), weight, s, ops::QuantMatmul{}.defaultConfig(target(), s.m));
+      std::vector<float> a = randomFloats(64 * s.k, 5);
+      a.resize(s.m * s.k);
+      std::vector<double> w = widen(rounded(weight, randomFloats(s.n * s.k, 6)));
+      EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, widen(a), w)), 1e-10)
+          << name(weight) << text(s);
+    }
+}
+
+// What batch invariance means: nobody can tell from a row how many others it was computed with.
+TEST_P(QuantMatmulTest, ARowHasTheSameBitsInEveryBatchAndBlocking) {
+  for (DType format : packedFormats) {
+    MatmulShape all{17, 72, 160};
+    QuantCase c = quantCase(format, all);
+    std::vector<float> whole = runPacked(target(), c, all);
+    for (int64_t m : {1, 4, 9})
+      for (ops::QuantMatmul::Config config : {ops::QuantMatmul::Config{1, 64}, {8, 32}, {4, 16}, {2, 64}}) {
+        std::vector<float> part = runPacked(target(), c, {m, all.n, all.k}, config);
+        ASSERT_TRUE(std::equal(part.begin(), part.end(), whole.begin()))
+            << name(format) << " m=" << m << " " << configText(config);
+      }
+  }
+  MatmulShape all{17, 72, 150};
+  std::vector<float> whole = runDense(target(), f16, all, {8, 32, 16});
+  for (int64_t m : {1, 5})
+    for (ops::QuantMatmul::Config config : {ops::QuantMatmul::Config{1, 64, 16}, {4, 32, 8}}) {
+      std::vector<float> part = runDense(target(), f16, {m, all.n, all.k}, config);
+      ASSERT_TRUE(std::equal(part.begin(), part.end(), whole.begin())) << "f16 m=" << m << " " << configText(config);
+    }
+}
