@@ -1,0 +1,82 @@
+#include "bench/op_bench.h"
+#include "bench/op_cases.h"
+#include "bench/peaks.h"
+#include "bench/peer.h"
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace tessera::bench {
+
+static std::string shapeText(const ops::Sizes &sizes) {
+  std::string text;
+  for (const auto &[name, value] : sizes)
+    text += (text.empty() ? "" : ",") + name + "=" + std::to_string(value);
+  return text;
+}
+
+static bool usesIntegerDots(std::string_view op, DType dtype) { return op == "quant_matmul" && isPacked(dtype); }
+
+static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const ops::OpInfo &op,
+                                    const ops::OpRequest &request, int repeats) {
+  ops::Sizes sizes = op.sizes;
+  for (const auto &[name, value] : request.sizes)
+    sizes[name] = value;
+  Program program = TESSERA_TRY(op.trace(request, device.target()));
+  LoadedKernel kernel = TESSERA_TRY(load(device, program));
+  std::unique_ptr<CaseArguments> arguments = TESSERA_TRY(argumentsOf(device, program.signature, sizes));
+  ops::Cost cost = TESSERA_TRY(op.cost(request));
+
+  OpBenchRow row{.op = std::string(op.name),
+                 .dtype = std::string(name(*request.dtype)),
+                 .shape = shapeText(sizes),
+                 .config = program.config,
+                 .device = std::string(device.target().name)};
+  row.us = TESSERA_TRY(timeLaunches(device, kernel, arguments->args, repeats));
+  row.tflops = cost.flops / row.us.median * 1e-6;
+  row.gbS = cost.bytes / row.us.median * 1e-3;
+  double compute = cost.flops / TESSERA_TRY(peaks.flops(usesIntegerDots(op.name, *request.dtype)));
+  double memory = cost.bytes / TESSERA_TRY(peaks.readBytes(cost.bytes));
+  row.percentOfRoofline = 100 * std::max(compute, memory) / (row.us.median * 1e-6);
+  if (op.name == "gemm" && *request.dtype == f32)
+    if (std::optional<double> us =
+            blasMicroseconds(ops::at(sizes, "M"), ops::at(sizes, "N"), ops::at(sizes, "K"), device.threads()))
+      row.peerRatio = *us / row.us.median;
+  return row;
+}
+
+Status benchOps(const OpBenchOptions &options, const std::function<void(const OpBenchRow &)> &done) {
+  Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
+  Peaks peaks(device);
+  if (!options.op.empty())
+    (void)TESSERA_TRY(ops::findOp(options.op));
+  for (const ops::OpInfo &op : ops::all()) {
+    if (!options.op.empty() && op.name != options.op)
+      continue;
+    std::vector<ops::Sizes> cases = options.sizes.empty() ? casesOf(op) : std::vector{options.sizes};
+    std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
+    if (options.dtype)
+      dtypes = {*options.dtype};
+    for (DType dtype : dtypes)
+      for (const ops::Sizes &sizes : cases)
+        done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats)));
+  }
+  return {};
+}
+
+std::string toJson(const OpBenchRow &row) {
+  nlohmann::ordered_json json = {{"op", row.op},
+                                 {"dtype", row.dtype},
+                                 {"shape", row.shape},
+                                 {"config", row.config},
+                                 {"device", row.device},
+                                 {"kind", "measured"},
+                                 {"us", {{"median", row.us.median}, {"min", row.us.min}, {"max", row.us.max}}},
+                                 {"tflops", row.tflops},
+                                 {"gb_s", row.gbS},
+                                 {"percent_of_roofline", row.percentOfRoofline}};
+  if (row.peerRatio)
+    json["openblas_ratio"] = *row.peerRatio;
+  return json.dump();
+}
+
+} // namespace tessera::bench
