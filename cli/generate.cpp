@@ -2,11 +2,9 @@
 #include "cli/console.h"
 #include "runtime/decode/model.h"
 #include "runtime/model/chat.h"
+#include "runtime/model/mapped_file.h"
 #include "runtime/model/tokenizer.h"
-#include <fstream>
-#include <iterator>
 #include <memory>
-#include <optional>
 #include <unistd.h>
 
 namespace tessera::cli {
@@ -28,23 +26,24 @@ struct Prompt {
 Result<std::string> promptText(const Options &options) {
   if (options.promptFile.empty())
     return options.prompt;
-  std::ifstream file(options.promptFile, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file || file.bad())
-    return ioError(options.promptFile + ": cannot be read");
-  return text;
+  auto file = TESSERA_TRY(model::MappedFile::open(options.promptFile));
+  return std::string(reinterpret_cast<const char *>(file->bytes().data()), file->bytes().size());
 }
 
 Result<Prompt> readPrompt(const Options &options) {
   std::string text = TESSERA_TRY(promptText(options));
   model::Gguf file = TESSERA_TRY(model::Gguf::open(options.model));
-  TESSERA_TRY(model::llamaConfig(file));
+  model::LlamaConfig config = TESSERA_TRY(model::llamaConfig(file));
   Prompt prompt{TESSERA_TRY(model::Tokenizer::fromGguf(file)), {}};
   if (options.chat)
     text = TESSERA_TRY(model::chatPrompt(file, text));
   prompt.tokens = TESSERA_TRY(prompt.tokenizer.encode(text));
   if (prompt.tokens.empty())
     return invalidArgument("--prompt is empty: there is nothing to continue");
+  int64_t context = options.load.context ? options.load.context : config.context;
+  if (int64_t(prompt.tokens.size()) > context)
+    return invalidArgument("the prompt of " + std::to_string(prompt.tokens.size()) +
+                           " tokens is longer than the context of " + std::to_string(context));
   return prompt;
 }
 

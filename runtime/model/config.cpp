@@ -68,6 +68,18 @@ Result<std::string> modelName(const Gguf &file) {
   std::string_view name = TESSERA_TRY(file.getOr<std::string_view>("general.name", ""));
   return name.empty() ? std::filesystem::path(file.path()).stem().string() : std::string(name);
 }
+
+// A token of the tokenizer without a row in the embedding would be read from beyond it.
+Status checkVocabulary(const Gguf &file, const LlamaConfig &config) {
+  constexpr std::string_view key = "tokenizer.ggml.tokens";
+  if (!file.has(key))
+    return {};
+  size_t tokens = TESSERA_TRY(file.get<std::vector<std::string_view>>(key)).size();
+  if (tokens != size_t(config.vocab))
+    return invalidArgument(file.about("the tokenizer has " + std::to_string(tokens) + " tokens but the embedding " +
+                                      std::to_string(config.vocab) + " rows"));
+  return {};
+}
 } // namespace
 
 Result<LlamaConfig> llamaConfig(const Gguf &file) {
@@ -85,6 +97,7 @@ Result<LlamaConfig> llamaConfig(const Gguf &file) {
   config.rope = TESSERA_TRY(ropeShape(file, config.attention.headDim));
   TESSERA_TRY(readVocab(file, config));
   TESSERA_TRY(checkTensors(file, config));
+  TESSERA_TRY(checkVocabulary(file, config));
   return config;
 }
 
