@@ -26,6 +26,7 @@ namespace {
 
 constexpr int64_t cacheLine = 64;
 constexpr int64_t hugePage = 2 << 20;
+constexpr int64_t addressSpace = int64_t(1) << 47; // of an x86-64 process
 
 std::string text(llvm::Error error) { return llvm::toString(std::move(error)); }
 
@@ -41,8 +42,8 @@ public:
   Result<void *> alloc(int64_t bytes) override {
     // Weights are streamed from end to end for every token: huge pages spare most of the TLB misses.
     int64_t align = bytes >= 2 * hugePage ? hugePage : cacheLine;
-    if (bytes < 0 || bytes > INT64_MAX - align)
-      return invalidArgument("cannot allocate " + std::to_string(bytes) + " bytes");
+    if (bytes < 0 || bytes > addressSpace)
+      return deviceError("no machine has " + std::to_string(bytes) + " bytes of memory for one buffer");
     int64_t rounded = (std::max<int64_t>(bytes, 1) + align - 1) / align * align;
     void *memory = std::aligned_alloc(size_t(align), size_t(rounded));
     if (!memory)
