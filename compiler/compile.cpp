@@ -54,6 +54,12 @@ std::pair<std::string, int> lineOf(Location loc) {
   return found;
 }
 
+// A line is compiled once for the interior and once for edges; it is explained once, as the first of them.
+void addRemark(CompileReport &report, Remark remark) {
+  if (std::ranges::find(report.remarks, remark) == report.remarks.end())
+    report.remarks.push_back(std::move(remark));
+}
+
 // Collects what the passes say: the first error, and remarks for the report.
 class Listener {
 public:
@@ -63,7 +69,7 @@ public:
           if (diagnostic.getSeverity() == DiagnosticSeverity::Error && error.empty())
             error = (file.empty() ? "" : file + ":" + std::to_string(line) + ": ") + diagnostic.str();
           else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark && report)
-            report->remarks.push_back({file, line, diagnostic.str()});
+            addRemark(*report, {file, line, diagnostic.str()});
           return success();
         }) {}
   std::string error;

@@ -21,6 +21,7 @@ struct Remark {
   std::string file;
   int line = 0;
   std::string text;
+  bool operator==(const Remark &) const = default;
 };
 
 struct StageTime {

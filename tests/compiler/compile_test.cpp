@@ -76,5 +76,16 @@ TEST(Compile, KeepsTheStagesThatItIsAskedFor) {
   EXPECT_FALSE(report.stages.empty());
 }
 
+TEST(Compile, ExplainsEachLineOnce) {
+  CompileReport report;
+  ASSERT_TRUE(compile(gemm(), **findTarget("cpu-avx2"), {}, &report));
+  std::vector<std::string> texts;
+  for (const Remark &remark : report.remarks)
+    texts.push_back(remark.text);
+  EXPECT_EQ(texts, (std::vector<std::string>{"load: 16 scalars", "load: 16 vectors of 8 elements",
+                                             "dot: 16 accumulators of 'vector<8xf32>', fma over 1 k a step",
+                                             "store: 16 vectors of 8 elements"}));
+}
+
 } // namespace
 } // namespace tessera

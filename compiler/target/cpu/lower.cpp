@@ -264,6 +264,8 @@ LogicalResult Lowering::lowerIf(scf::IfOp op) {
 void Lowering::lowerDot(tile::DotOp op) {
   const MmaOp &mma = *chooseMma(target, op);
   Registers acc = regs(op.getAcc());
+  op.emitRemark() << "dot: " << acc.size() << " accumulators of " << registerType(op.getType()) << ", "
+                  << StringRef(mma.name.data(), mma.name.size()) << " over " << mma.depth << " k a step";
   const Registers &lhs = regs(op.getLhs()), &rhs = regs(op.getRhs());
   auto rhsReps = tile::layoutOf(cast<RankedTensorType>(op.getRhs().getType())).rep;
   int64_t rows = cast<RankedTensorType>(op.getAcc().getType()).getDimSize(0), steps = rhsReps[0], columns = rhsReps[1];

@@ -243,6 +243,17 @@ static Layout layoutOfAccess(Type type) {
   return tensor ? tile::layoutOf(tensor) : Layout{};
 }
 
+// Tells the user how wide an access is, and what it costs where lanes are apart in memory.
+static void explain(Operation *op, const Layout &layout, bool consecutive, const char *what) {
+  auto remark = op->emitRemark() << what << ": ";
+  if (layout.lanes() == 1)
+    remark << layout.registers() << " scalars";
+  else if (consecutive)
+    remark << layout.registers() << " vectors of " << layout.lanes() << " elements";
+  else
+    remark << layout.registers() * layout.lanes() << " elements one by one: the lanes are not consecutive in memory";
+}
+
 void Lowering::lowerLoad(tile::LoadOp op) {
   Location loc = op.getLoc();
   Address a = addressOf(op, op.getView().getType(), op.getView());
@@ -270,6 +281,7 @@ void Lowering::lowerLoad(tile::LoadOp op) {
     return unpack(guardedLoad(wanted, pointer, guard, loc), shift);
   };
   bool consecutive = lanesAreConsecutive(op, layout);
+  explain(op, layout, consecutive, "load");
   Registers out;
   for (int64_t r = 0; r < layout.registers(); ++r) {
     Guard condition = guard(a, layout, r, format && consecutive, loc);
@@ -294,6 +306,7 @@ void Lowering::lowerStore(tile::StoreOp op) {
     a.mask = &regs(op.getMask());
   Type element = getElementTypeOrSelf(op.getValue().getType());
   bool consecutive = lanesAreConsecutive(op, layout);
+  explain(op, layout, consecutive, "store");
   for (int64_t r = 0; r < layout.registers(); ++r) {
     Guard condition = guard(a, layout, r, false, loc);
     if (consecutive) {
