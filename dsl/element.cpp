@@ -220,6 +220,8 @@ Tile where(Tile mask, Operand a, Operand b, Where where) {
     r.mistake(where, "where needs a mask (i1) first, not " + text(typeOf(mask)));
   else if (!shape)
     r.mistake(where, "where cannot stretch " + text(typeOf(mask)) + " and " + text(pair.type) + " to one shape");
+  else if (out.dtype == index && !out.shape.empty())
+    r.mistake(where, "where cannot make " + text(out) + ": positions in tiles are i32, convert them with .to(i32)");
   if (r.failed())
     return Recorder::poison(out);
   Tile all[] = {r.stretched(mask, out.shape, where), r.stretched(pair.a, out.shape, where),
