@@ -45,6 +45,7 @@ void addLoweringStage(OpPassManager &pm, const Target &target) {
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createVerifyLowered());
 }
 
 void registerTesseraPasses() { registerTilePasses(); }

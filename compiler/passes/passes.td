@@ -38,4 +38,7 @@ def ExpandMath : Tile_Pass<"expand-math"> {
   let summary = "elementary functions and half conversions that the target lacks, as polynomials and bit arithmetic";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
 }
+def VerifyLowered : Pass<"tessera-verify-lowered", "::mlir::ModuleOp"> {
+  let summary = "nothing is left that the llvm dialect does not hold";
+}
 #endif
