@@ -4,6 +4,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
+#include <thread>
 
 namespace tessera {
 namespace {
@@ -64,6 +65,19 @@ TEST(Compile, EqualInputsGiveEqualBytes) {
   EXPECT_EQ(once->bytes, again->bytes);
   EXPECT_EQ(cacheKey(gemm(), row), cacheKey(gemm(), row));
   EXPECT_NE(cacheKey(gemm(), row), cacheKey(gemm(), row, {.splitEdges = false}));
+}
+
+TEST(Compile, ThreadsDoNotMeet) {
+  const Target &row = **findTarget("cpu-avx2");
+  Result<Artifact> alone = compile(gemm(), row);
+  std::vector<Result<Artifact>> together(4, internalError("not compiled"));
+  {
+    std::vector<std::jthread> threads;
+    for (Result<Artifact> &slot : together)
+      threads.emplace_back([&] { slot = compile(gemm(), row); });
+  }
+  for (Result<Artifact> &artifact : together)
+    EXPECT_EQ(artifact->bytes, alone->bytes);
 }
 
 TEST(Compile, KeepsTheStagesThatItIsAskedFor) {
