@@ -1,9 +1,16 @@
 #!/usr/bin/env python3
-"""Writes tests/goldens/smollm2_q4_1.json: what llama.cpp says to 32 prompts, greedily, on the demo model.
+"""Writes tests/goldens/smollm2_q4_1.json: what llama.cpp says, greedily, on the demo model.
 
 Run it in the environment that scripts/dev/peers makes: build/peers/bin/python scripts/dev/make_goldens.py
 Per prompt: its token ids, up to 64 greedy tokens (the end-of-turn token is kept and ends the list), the gap between the two best
-logits at every step, and every 24th logit after the last prompt token (little-endian f16 in base64) for a cosine.
+logits at every step, and every 24th logit after the last prompt token (little-endian f16 in base64) for a cosine. `exact_gaps` and
+`exact_logits` say the same of exact_model.py: by how much it prefers llama.cpp's token to its own best other one (negative where it does
+not), and its logits.
+
+A prompt is `stable` if llama.cpp's own variants (the prompt evaluated token by token, an f32 KV cache, flash attention) and the exact
+model give the same tokens: then the text is the model's, and not that of one way to round. On the others llama.cpp differs from itself or
+from what the file means. The candidates of golden_prompts.txt are taken in order: all of the first 32, and stable ones until there are
+32 of them.
 """
 import base64
 import json
@@ -13,91 +20,96 @@ import sys
 import llama_cpp
 import numpy as np
 
-MODEL = os.path.expanduser("~/.cache/tessera/models/SmolLM2-135M-Instruct.Q4_1.gguf")
-STEPS, STRIDE = 64, 24
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+from exact_model import ExactModel
 
-RAW = [
-    "The capital of France is",
-    "Once upon a time, in a small village by the sea,",
-    "def fibonacci(n):\n    ",
-    "In 1969, humans first",
-    "Water boils at",
-    "Q: What is 12 + 30?\nA:",
-    "#include <stdio.h>\n\nint main() {\n",
-    "El perro es un animal",
-    "Die Hauptstadt von Deutschland ist",
-    "Naïve café owners don't say \"déjà vu\" — they",
-    "1, 2, 3, 5, 8, 13,",
-    "A",
-    "   The quick brown fox   jumps over\n\n\nthe lazy dog. It's   ",
-    "東京は日本の",
-    "SELECT name, COUNT(*) FROM users WHERE",
-    "The theory of evolution by natural selection was first formulated in Charles Darwin's book \"On the Origin of Species\" in "
-    "1859. It describes how organisms change over time as a result of changes in heritable physical or behavioral traits. "
-    "Changes that allow an organism to better adapt to its environment will help it survive and reproduce more offspring. "
-    "Evolution by natural selection is one of the best substantiated theories in the history of science, supported by evidence "
-    "from a wide variety of scientific disciplines, including paleontology, geology, genetics and developmental biology. "
-    "The main points of the theory are as follows:",
-]
-CHAT = [
-    "What is the capital of Italy?",
-    "Write a haiku about the sea.",
-    "Explain gravity to a five-year-old in two sentences.",
-    "Give me three tips for learning to cook.",
-    "Translate 'good morning' into French.",
-    "Why is the sky blue?",
-    "Write a Python function that reverses a string.",
-    "Tell me a short story about a robot who likes gardening.",
-    "What is the difference between a list and a tuple in Python?",
-    "Name five animals that live in the ocean.",
-    "How many days are there in a leap year?",
-    "Summarize the plot of Romeo and Juliet.",
-    "What should I pack for a hike in the mountains? I'm leaving at 7:30am & it'll be ~5°C.",
-    "Is 17 a prime number? Explain step by step.",
-    "Write an email to my landlord about a broken heater.",
-    "Hi!",
-]
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = os.path.join(HERE, "../../tests/goldens/smollm2_q4_1.json")
+MODEL = os.path.expanduser("~/.cache/tessera/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+STEPS, STRIDE, PROMPTS = 64, 24, 32
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+F32 = 0  # ggml's number of the type
+
+
+def candidates():
+    with open(os.path.join(HERE, "golden_prompts.txt"), encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            if not line.startswith("#"):
+                kind, text = line.split("\t")
+                yield kind, "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))
 
 
 def chat(message):
-    return (f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{message}<|im_end|>\n"
-            "<|im_start|>assistant\n")
+    return f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{message}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def logits(llm):
-    pointer = llama_cpp.llama_get_logits(llm.ctx)
-    return np.ctypeslib.as_array(pointer, (llm.n_vocab(),)).copy()
+class Variant:
+    """One way of llama.cpp to evaluate the model."""
+
+    def __init__(self, one_by_one=False, **options):
+        self.one_by_one = one_by_one
+        self.llm = llama_cpp.Llama(MODEL, n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False, **options)
+
+    def logits(self):
+        return np.ctypeslib.as_array(llama_cpp.llama_get_logits(self.llm.ctx), (self.llm.n_vocab(),)).copy()
+
+    def greedy(self, prompt):
+        """The logits before each greedy token, up to the end of the turn."""
+        self.llm.reset()
+        for part in [[token] for token in prompt] if self.one_by_one else [prompt]:
+            self.llm.eval(part)
+        for _ in range(STEPS):
+            row = self.logits()
+            yield row
+            if int(row.argmax()) == self.llm.token_eos():
+                return
+            self.llm.eval([int(row.argmax())])
+
+    def agrees(self, prompt, tokens):
+        return all(int(row.argmax()) == want for row, want in zip(self.greedy(prompt), tokens))
 
 
-def case(llm, message, text):
-    tokens = llm.tokenize(text.encode(), add_bos=False, special=True)
-    llm.reset()
-    llm.eval(tokens)
-    first = logits(llm)
-    out, gaps, row = [], [], first
-    while len(out) < STEPS:
-        best = np.sort(row)[-2:]
-        out.append(int(np.argmax(row)))
-        gaps.append(round(float(best[1] - best[0]), 4))
-        if out[-1] == llm.token_eos():
-            break
-        llm.eval([out[-1]])
-        row = logits(llm)
-    sample = base64.b64encode(first[::STRIDE].astype("<f2").tobytes()).decode()
-    return {"chat": message, "prompt": text, "prompt_tokens": tokens, "tokens": out, "gaps": gaps, "logits": sample}
+def thinned(row):
+    return base64.b64encode(row[::STRIDE].astype("<f2").tobytes()).decode()
+
+
+def lead(row, token):
+    """By how much `token` is ahead of the best other one."""
+    return round(float(row[token] - max(row[:token].max(initial=-np.inf), row[token + 1:].max(initial=-np.inf))), 4)
+
+
+def case(plain, others, exact, kind, text):
+    prompt = chat(text) if kind == "chat" else text
+    ids = plain.llm.tokenize(prompt.encode(), add_bos=False, special=True)
+    tokens, gaps, sample = [], [], None
+    for row in plain.greedy(ids):
+        sample = sample or thinned(row)
+        tokens.append(int(row.argmax()))
+        gaps.append(lead(row, tokens[-1]))
+    rows = exact.logits(ids + tokens[:-1], len(ids) - 1)
+    exact_gaps = [lead(row, token) for row, token in zip(rows, tokens)]
+    stable = min(exact_gaps) > 0 and all(other.agrees(ids, tokens) for other in others)
+    return {"chat": text if kind == "chat" else None, "prompt": prompt, "stable": stable, "prompt_tokens": ids, "tokens": tokens,
+            "gaps": gaps, "exact_gaps": exact_gaps, "logits": sample, "exact_logits": thinned(rows[0])}
 
 
 def main():
-    llm = llama_cpp.Llama(MODEL, n_ctx=1024, n_threads=2, n_threads_batch=2, verbose=False)
-    cases = [case(llm, None, text) for text in RAW] + [case(llm, message, chat(message)) for message in CHAT]
+    plain = Variant()
+    others = [Variant(one_by_one=True), Variant(type_k=F32, type_v=F32), Variant(flash_attn=True)]
+    exact = ExactModel(MODEL)
+    cases = []
+    for index, (kind, text) in enumerate(candidates()):
+        row = case(plain, others, exact, kind, text)
+        if index < PROMPTS or row["stable"]:
+            cases.append(row)
+        print(f"{index + 1}: {'stable' if row['stable'] else 'differs from itself'}: {text[:60]!r}", file=sys.stderr)
+        if index >= PROMPTS - 1 and sum(row["stable"] for row in cases) >= PROMPTS:
+            break
     head = {"made_with": f"llama-cpp-python {llama_cpp.__version__}", "model": os.path.basename(MODEL),
             "steps": STEPS, "logit_stride": STRIDE}
-    path = os.path.join(os.path.dirname(__file__), "../../tests/goldens/smollm2_q4_1.json")
     rows = ",\n".join(json.dumps(row, ensure_ascii=True) for row in cases)
-    with open(path, "w") as file:
+    with open(OUT, "w") as file:
         file.write(json.dumps(head)[:-1] + ', "cases": [\n' + rows + "\n]}\n")
-    print(f"{len(cases)} prompts, {sum(len(row['tokens']) for row in cases)} tokens -> {os.path.relpath(path)}", file=sys.stderr)
+    print(f"{len(cases)} prompts, {sum(row['stable'] for row in cases)} of them stable", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+// check_goldens: the demo model's greedy text and logits against what llama.cpp said (scripts/dev/make_goldens.py).
+//
+// Usage: check_goldens GOLDENS MODEL [RESULT.json]. Exit status 77, which CTest reports as skipped, where MODEL is
+// missing. Bars:
+// - Prompts tokenize alike.
+// - Of the stable prompts (llama.cpp's own variants and the exact model agree on the text) at least 95 % give that
+// text.
+// - Every difference, on any prompt, starts at a near tie: less than 0.5 nat between llama.cpp's two best logits or,
+// since
+//   its 8-bit activations move a logit by as much, between its token and the exact model's other best.
+// - The mean cosine of the logits after the prompt with llama.cpp's exceeds 0.999.
+#include "runtime/decode/model.h"
+#include "runtime/model/chat.h"
+#include "runtime/model/tokenizer.h"
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+using Tokens = std::vector<int32_t>;
+
+constexpr double nearTie = 0.5, leastIdentical = 0.95, leastCosine = 0.999;
+
+// Little-endian f16 numbers in base64 without line breaks.
+std::vector<double> decodeHalfs(const std::string &text) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<uint8_t> bytes;
+  unsigned pending = 0;
+  int bits = 0;
+  for (char c : text) {
+    if (c == '=')
+      break;
+    pending = pending << 6 | unsigned(digits.find(c));
+    if ((bits += 6) >= 8)
+      bytes.push_back(uint8_t(pending >> (bits -= 8)));
+  }
+  std::vector<double> values;
+  for (size_t i = 0; i + 1 < bytes.size(); i += 2)
+    values.push_back(double(std::bit_cast<_Float16>(uint16_t(bytes[i] | bytes[i + 1] << 8))));
+  return values;
+}
+
+// The cosine of `row`, thinned to every stride-th element, with `want`.
+double cosine(std::span<const float> row, size_t stride, const std::vector<double> &want) {
+  double dot = 0, a = 0, b = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    double x = row[i * stride];
+    dot += x * want[i], a += x * x, b += want[i] * want[i];
+  }
+  return dot / std::sqrt(a * b);
+}
+
+struct Tally {
+  int prompts = 0, identical = 0, stable = 0, stableIdentical = 0, tokenizedElse = 0;
+  int wideInLlama = 0, unexplained = 0; // first differences at no near tie of llama.cpp's; of neither
+  double cosineSum = 0, leastCosine = 1, exactCosineSum = 0, llamaExactCosineSum = 0;
+};
+
+struct Checker {
+  const Json &goldens;
+  decode::Model &model;
+  model::Tokenizer tokenizer;
+  Tally tally;
+
+  Result<Tokens> encode(const Json &golden) {
+    std::string text = golden["prompt"];
+    if (golden["chat"].is_string())
+      text = TESSERA_TRY(model::chatPrompt(model.file(), golden["chat"].get<std::string>()));
+    Tokens tokens = TESSERA_TRY(tokenizer.encode(text));
+    if (tokens != golden["prompt_tokens"].get<Tokens>()) {
+      std::printf("tokens differ: %s\n", golden["prompt"].dump().c_str());
+      ++tally.tokenizedElse;
+    }
+    return tokens;
+  }
+
+  Status checkText(const Json &golden, const Tokens &prompt) {
+    decode::GenerateOptions options;
+    options.maxTokens = goldens["steps"];
+    for (int32_t token = 0; token < tokenizer.size(); ++token)
+      if (tokenizer.isEnd(token))
+        options.stopTokens.push_back(token);
+    Tokens got = TESSERA_TRY(model.generate(prompt, options)).tokens;
+    Tokens want = golden["tokens"].get<Tokens>();
+    if (tokenizer.isEnd(want.back()))
+      want.pop_back(); // the end-of-turn token ends our text without being part of it
+    bool same = got == want, stable = golden["stable"];
+    ++tally.prompts, tally.identical += same, tally.stable += stable, tally.stableIdentical += same && stable;
+    if (same)
+      return {};
+    size_t step = 0;
+    while (step < got.size() && step < want.size() && got[step] == want[step])
+      ++step;
+    double gap = golden["gaps"][step], exactGap = golden["exact_gaps"][step];
+    tally.wideInLlama += gap >= nearTie;
+    tally.unexplained += gap >= nearTie && std::abs(exactGap) >= nearTie;
+    std::string spelled = golden["prompt"].dump();
+    std::printf("step %2zu: gap %.3f nat (exactly %.3f), %s: ...%s\n", step, gap, exactGap,
+                stable ? "stable" : "llama.cpp differs from itself or the exact model",
+                spelled.substr(spelled.size() - std::min<size_t>(spelled.size(), 60)).c_str());
+    return {};
+  }
+
+  Status checkLogits(const Json &golden, const Tokens &prompt) {
+    std::vector<float> rows = TESSERA_TRY(model.logits(prompt));
+    size_t vocab = size_t(model.config().vocab);
+    std::span<const float> row = std::span(rows).last(vocab);
+    size_t stride = goldens["logit_stride"];
+    std::vector<double> llama = decodeHalfs(golden["logits"]), exact = decodeHalfs(golden["exact_logits"]);
+    double value = cosine(row, stride, llama);
+    tally.exactCosineSum += cosine(row, stride, exact);
+    tally.llamaExactCosineSum += cosine(std::vector<float>(llama.begin(), llama.end()), 1, exact);
+    tally.cosineSum += value;
+    tally.leastCosine = std::min(tally.leastCosine, value);
+    return {};
+  }
+};
+
+Json summary(const Tally &tally, const Json &goldens) {
+  return {{"made_with", goldens["made_with"]},
+          {"model", goldens["model"]},
+          {"steps", goldens["steps"]},
+          {"prompts", tally.prompts},
+          {"identical", tally.identical},
+          {"stable_prompts", tally.stable},
+          {"stable_identical", tally.stableIdentical},
+          {"differences_at_wide_gaps_of_llama_cpp", tally.wideInLlama},
+          {"unexplained", tally.unexplained},
+          {"mean_cosine", tally.cosineSum / tally.prompts},
+          {"least_cosine", tally.leastCosine},
+          {"mean_cosine_with_exact", tally.exactCosineSum / tally.prompts},
+          {"llama_cpp_mean_cosine_with_exact", tally.llamaExactCosineSum / tally.prompts}};
+}
+
+Result<bool> check(const std::string &goldensPath, const std::string &modelPath, const char *resultPath) {
+  Json goldens = Json::parse(std::ifstream(goldensPath));
+  decode::Model model = TESSERA_TRY(decode::Model::load(modelPath));
+  Checker checker{goldens, model, TESSERA_TRY(model::Tokenizer::fromGguf(model.file())), {}};
+  for (const Json &golden : goldens["cases"]) {
+    Tokens prompt = TESSERA_TRY(checker.encode(golden));
+    TESSERA_TRY(checker.checkText(golden, prompt));
+    TESSERA_TRY(checker.checkLogits(golden, prompt));
+  }
+  const Tally &tally = checker.tally;
+  Json result = summary(tally, goldens);
+  std::printf("%s\n", result.dump(2).c_str());
+  if (resultPath)
+    std::ofstream(resultPath) << result.dump(2) << "\n";
+  return tally.tokenizedElse == 0 && tally.unexplained == 0 && tally.cosineSum > leastCosine * tally.prompts &&
+         tally.stableIdentical >= leastIdentical * tally.stable;
+}
+
+} // namespace
+} // namespace tessera
+
+int main(int argc, char **argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: check_goldens GOLDENS MODEL [RESULT.json]\n");
+    return 2;
+  }
+  if (!std::filesystem::exists(argv[2])) {
+    std::printf("skipped: there is no %s; scripts/demo fetches it where the package index can be reached\n", argv[2]);
+    return 77;
+  }
+  auto held = tessera::check(argv[1], argv[2], argc > 3 ? argv[3] : nullptr);
+  if (!held) {
+    std::fprintf(stderr, "%s\n", held.error().message.c_str());
+    return 1;
+  }
+  return *held ? 0 : 1;
+}
