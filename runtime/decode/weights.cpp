@@ -10,33 +10,56 @@ namespace tessera::decode {
 
 namespace {
 
+// All tensors lie in one block of memory: a token streams through all of them, and a large block comes in huge pages.
 class Loader {
 public:
   Loader(const model::Gguf &file, const Device &device) : file(file), device(device) {}
+  Status reserve();
 
   // The matrices of these names, all with `columns` columns and one type, one below the other.
   struct Part {
     std::string name;
     int64_t rows;
   };
-  Result<Buffer> matrix(std::span<const Part> parts, int64_t columns) const;
-  Result<Buffer> matrix(const std::string &name, int64_t rows, int64_t columns) const {
+  Result<Buffer> matrix(std::span<const Part> parts, int64_t columns);
+  Result<Buffer> matrix(const std::string &name, int64_t rows, int64_t columns) {
     return matrix(std::array{Part{name, rows}}, columns);
   }
-  Result<Buffer> vector(const std::string &name, int64_t size) const;
+  Result<Buffer> vector(const std::string &name, int64_t size);
 
 private:
+  Result<Buffer> carve(DType dtype, Shape shape);
   Result<DType> dtypeOf(const model::GgufTensor &tensor) const {
     if (!tensor.type->dtype)
       return unsupported(file.about("the tensor '" + std::string(tensor.name) + "' has the quantization " +
                                     std::string(tensor.type->name) + ", which no kernel reads"));
     return *tensor.type->dtype;
   }
+  static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
   const model::Gguf &file;
   const Device &device;
+  Buffer block;
+  int64_t used = 0;
 };
 
-Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) const {
+// Joining matrices only saves padding, so the sum over the file's tensors is enough.
+Status Loader::reserve() {
+  int64_t total = 0;
+  for (const model::GgufTensor &tensor : file.tensors())
+    if (tensor.type->dtype)
+      total += aligned(TESSERA_TRY(bytesOf(*tensor.type->dtype, tensor.shape)));
+  block = TESSERA_TRY(device.alloc(u8, {total}));
+  return {};
+}
+
+Result<Buffer> Loader::carve(DType dtype, Shape shape) {
+  Buffer part = TESSERA_TRY(block.view(used, dtype, std::move(shape)));
+  used += aligned(part.bytes());
+  return part;
+}
+
+Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   std::vector<FileRows> sources;
   std::optional<DType> format;
   int64_t rows = 0;
@@ -50,7 +73,7 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) cons
     rows += part.rows;
     sources.push_back({tensor->bytes, part.rows});
   }
-  Buffer buffer = TESSERA_TRY(device.alloc(*format, {rows, columns}));
+  Buffer buffer = TESSERA_TRY(carve(*format, {rows, columns}));
   // Kernels of devices without host memory will need a staging copy; the panels are the same.
   std::span<std::byte> into(static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes()));
   if (isPacked(*format)) {
@@ -64,16 +87,17 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) cons
   return buffer.asReadOnly();
 }
 
-Result<Buffer> Loader::vector(const std::string &name, int64_t size) const {
+Result<Buffer> Loader::vector(const std::string &name, int64_t size) {
   const model::GgufTensor *tensor = TESSERA_TRY(file.require(name, std::array{size}));
   if (tensor->type->dtype != f32)
     return unsupported(file.about("the tensor '" + name + "' has the type " + std::string(tensor->type->name) +
                                   ", but a norm's weights are F32"));
-  Buffer buffer = TESSERA_TRY(device.upload(f32, {size}, tensor->bytes));
+  Buffer buffer = TESSERA_TRY(carve(f32, {size}));
+  TESSERA_TRY(buffer.copyFrom(tensor->bytes.data(), int64_t(tensor->bytes.size())));
   return buffer.asReadOnly();
 }
 
-Result<LayerWeights> loadLayer(const Loader &load, const model::LlamaConfig &config, int64_t layer) {
+Result<LayerWeights> loadLayer(Loader &load, const model::LlamaConfig &config, int64_t layer) {
   std::string block = "blk." + std::to_string(layer) + ".";
   int64_t hidden = config.hidden, inner = config.feedForward;
   int64_t query = config.attention.heads * config.attention.headDim;
@@ -97,6 +121,7 @@ Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &c
   if (!device.impl().hostVisible())
     return unsupported("models run on CPU devices only");
   Loader load(file, device);
+  TESSERA_TRY(load.reserve());
   Weights weights;
   weights.embedding = TESSERA_TRY(load.matrix("token_embd.weight", config.vocab, config.hidden));
   weights.outputNorm = TESSERA_TRY(load.vector("output_norm.weight", config.hidden));
