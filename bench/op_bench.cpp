@@ -3,7 +3,6 @@
 #include "bench/peaks.h"
 #include "bench/peer.h"
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace tessera::bench {
 
@@ -61,22 +60,6 @@ Status benchOps(const OpBenchOptions &options, const std::function<void(const Op
         done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats)));
   }
   return {};
-}
-
-std::string toJson(const OpBenchRow &row) {
-  nlohmann::ordered_json json = {{"op", row.op},
-                                 {"dtype", row.dtype},
-                                 {"shape", row.shape},
-                                 {"config", row.config},
-                                 {"device", row.device},
-                                 {"kind", "measured"},
-                                 {"us", {{"median", row.us.median}, {"min", row.us.min}, {"max", row.us.max}}},
-                                 {"tflops", row.tflops},
-                                 {"gb_s", row.gbS},
-                                 {"percent_of_roofline", row.percentOfRoofline}};
-  if (row.peerRatio)
-    json["openblas_ratio"] = *row.peerRatio;
-  return json.dump();
 }
 
 } // namespace tessera::bench

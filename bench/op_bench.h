@@ -32,7 +32,4 @@ struct OpBenchRow {
 // not compile. One call at a time: cases must not share the cores.
 Status benchOps(const OpBenchOptions &options, const std::function<void(const OpBenchRow &)> &done);
 
-// A row as one JSON object, as the command line's contract has it.
-std::string toJson(const OpBenchRow &row);
-
 } // namespace tessera::bench

@@ -6,6 +6,7 @@ void addBench(CLI::App &app, Run &run) {
   CLI::App *command = app.add_subcommand("bench", "Measures speed on a device that is really there.");
   command->require_subcommand(1);
   addBenchDecode(*command, run);
+  addBenchOp(*command, run);
 }
 
 } // namespace tessera::cli

@@ -14,6 +14,7 @@ void addDevices(CLI::App &app, Run &run);
 void addCompile(CLI::App &app, Run &run);
 void addBench(CLI::App &app, Run &run);
 void addBenchDecode(CLI::App &bench, Run &run);
+void addBenchOp(CLI::App &bench, Run &run);
 void addMakeModel(CLI::App &app, Run &run);
 
 } // namespace tessera::cli

@@ -2,8 +2,8 @@
 #include "cli/asm_statistics.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/request.h"
 #include "ops/all.h"
-#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <unistd.h>
@@ -12,35 +12,10 @@ namespace tessera::cli {
 
 namespace {
 struct Options {
-  std::string op, config, dtype, size, target = "cpu", emit, output;
+  std::string op, target = "cpu", emit, output;
+  RequestFlags request;
   bool listOps = false, json = false, explain = false;
 };
-
-Result<ops::Sizes> parseSizes(std::string_view text) {
-  ops::Sizes sizes;
-  while (!text.empty()) {
-    std::string_view item = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), item.size() + 1));
-    size_t equals = item.find('=');
-    int64_t value = 0;
-    std::string_view digits = equals == std::string_view::npos ? "" : item.substr(equals + 1);
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size())
-      return invalidArgument("--size '" + std::string(item) + "': want name=number");
-    sizes[std::string(item.substr(0, equals))] = value;
-  }
-  return sizes;
-}
-
-Result<ops::OpRequest> requestOf(const Options &options) {
-  ops::OpRequest request{.config = options.config, .sizes = TESSERA_TRY(parseSizes(options.size))};
-  if (options.dtype.empty())
-    return request;
-  request.dtype = dtypeByName(options.dtype);
-  if (!request.dtype)
-    return invalidArgument("unknown dtype '" + options.dtype + "'");
-  return request;
-}
 
 void listOps(bool json) {
   Json list = Json::array();
@@ -146,7 +121,7 @@ Status compileOp(const Options &options) {
   }
   const Target *target = TESSERA_TRY(findTarget(options.target));
   const ops::OpInfo *op = TESSERA_TRY(ops::findOp(options.op));
-  ops::OpRequest request = TESSERA_TRY(requestOf(options));
+  ops::OpRequest request = TESSERA_TRY(options.request.read());
   Compiled compiled{.program = TESSERA_TRY(op->trace(request, *target))};
   compiled.report.keep = {"asm"};
   if (!options.emit.empty() && options.emit != "binary" && options.emit != "asm")
@@ -177,9 +152,7 @@ void addCompile(CLI::App &app, Run &run) {
       "TESSERA_DUMP=tile,layout,llvm,asm:directory writes the stages of every kernel, in every command.");
   auto options = std::make_shared<Options>();
   CLI::Option *op = command->add_option("--op", options->op, "The op; see --list-ops");
-  command->add_option("--config", options->config, "name=number,... over the target's default config");
-  command->add_option("--size", options->size, "name=number,... over the op's default shape");
-  command->add_option("--dtype", options->dtype, "Element or weight type, e.g. f16, q4_1");
+  options->request.addTo(*command);
   command->add_option("--target", options->target, "A chip: cpu, or a row of it such as cpu-avx2")
       ->capture_default_str();
   command->add_option("--emit", options->emit, "tile, layout, llvm, asm or binary")

@@ -5,12 +5,12 @@ include(CMakePackageConfigHelpers)
 
 # One shared library out of the rooms' objects. The rooms are linked too: by then all their symbols are there, so the archives
 # add nothing but what they need from outside the tree.
-# The tests' oracles stay out, and so do the virtual GPUs, which are drivers of their own.
+# The tests' oracles and the benches stay out, and so do the virtual GPUs, which are drivers of their own.
 get_property(rooms GLOBAL PROPERTY TESSERA_ROOMS)
 add_library(tessera_shared SHARED)
 foreach(room ${rooms})
   get_target_property(folder ${room} SOURCE_DIR)
-  if(NOT room STREQUAL tessera_reference AND NOT folder MATCHES "/runtime/vgpu")
+  if(NOT room MATCHES "^tessera_(reference|bench)$" AND NOT folder MATCHES "/runtime/vgpu")
     target_sources(tessera_shared PRIVATE $<TARGET_OBJECTS:${room}>)
     target_link_libraries(tessera_shared PRIVATE ${room})
   endif()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Includes point only to the left: base <- compiler <- dsl <- ops <- runtime <- autotune <- {cli, bench, tests}.
+# Includes point only to the left: base <- compiler <- dsl <- ops <- runtime <- autotune <- bench <- cli <- tests.
 . "$(dirname "$0")/lib.sh"
 
-declare -A rank=([base]=0 [compiler]=1 [dsl]=2 [ops]=3 [runtime]=4 [autotune]=5 [cli]=6 [bench]=6 [tests]=6 [examples]=7)
+declare -A rank=([base]=0 [compiler]=1 [dsl]=2 [ops]=3 [runtime]=4 [autotune]=5 [bench]=6 [cli]=7 [tests]=8 [examples]=9)
 
 # The rooms whose insides see `base` and themselves only.
 closedRooms='^runtime/(driver|vgpu|model)/'
@@ -32,4 +32,4 @@ while IFS=: read -r file line include; do
   [ -f "$include" ] || offence "$file:$line includes $include: no such path in the tree"
 done <<<"$includes"
 
-verdict "includes must point leftwards (architecture: base <- compiler <- dsl <- ops <- runtime <- autotune <- cli, bench, tests)"
+verdict "includes must point leftwards (architecture: base <- compiler <- dsl <- ops <- runtime <- autotune <- bench <- cli <- tests)"
