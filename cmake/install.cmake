@@ -24,6 +24,12 @@ if(TARGET tessera) # the CLI
   set_target_properties(tessera PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
   install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+foreach(driver vcuda vhip) # the virtual drivers, with the vendors' names as links beside them
+  if(TARGET tessera-${driver})
+    install(TARGETS tessera-${driver} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/${driver} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
+endforeach()
 
 # Public headers: the rooms' own, without the compiler's insides and the tests' oracles.
 foreach(room base dsl ops runtime autotune)
