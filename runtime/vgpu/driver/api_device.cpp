@@ -83,6 +83,28 @@ CUcontext makeContext(Device &device, bool primary) {
 }
 } // namespace
 
+CUresult tessera::vgpu::driver::initialise() {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    return NO_DEVICE;
+#endif
+  State &s = state();
+  s.options = optionsFromEnvironment();
+  s.quiet = std::getenv("TESSERA_VGPU_QUIET") != nullptr;
+  s.initialised = true;
+  return SUCCESS;
+}
+
+Device &tessera::vgpu::driver::addDevice(const Chip &chip) {
+  State &s = state();
+  Device &d = s.devices.emplace_back();
+  d.ordinal = int(s.devices.size()) - 1;
+  d.chip = &chip;
+  d.memory = std::make_unique<Memory>(chip.memoryMiB << 20, uint32_t(d.ordinal));
+  d.memory->trackWrites = s.options.checkGlobalInit;
+  return d;
+}
+
 #pragma GCC visibility push(default)
 extern "C" {
 
@@ -93,25 +115,15 @@ CUresult cuInit(unsigned flags) {
     return INVALID_VALUE;
   if (s.initialised)
     return SUCCESS;
-#if defined(__x86_64__)
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-    return NO_DEVICE;
-#endif
   const char *chipName = std::getenv("TESSERA_VGPU"), *count = std::getenv("TESSERA_VGPU_COUNT");
   const Chip *chip = chipNamed(chipName && *chipName ? chipName : "h100");
   if (!chip)
     return NO_DEVICE;
-  s.options = optionsFromEnvironment();
-  s.quiet = std::getenv("TESSERA_VGPU_QUIET") != nullptr;
+  if (CUresult r = initialise())
+    return r;
   long devices = count ? std::clamp(std::strtol(count, nullptr, 10), 0l, 16l) : 1;
-  for (long i = 0; i < devices; ++i) {
-    Device &d = s.devices.emplace_back();
-    d.ordinal = int(i);
-    d.chip = chip;
-    d.memory = std::make_unique<Memory>(chip->memoryMiB << 20, uint32_t(i));
-    d.memory->trackWrites = s.options.checkGlobalInit;
-  }
-  s.initialised = true;
+  for (long i = 0; i < devices; ++i)
+    addDevice(*chip);
   return devices ? SUCCESS : NO_DEVICE;
 }
 
@@ -358,6 +370,7 @@ CUresult cuDevicePrimaryCtxReset_v2(CUdevice device) {
     destroyContext(d->primary);
   d->primary = nullptr;
   d->primaryUses = 0;
+  d->claimed = false;
   return SUCCESS;
 }
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {

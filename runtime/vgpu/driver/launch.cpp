@@ -116,12 +116,14 @@ CUresult launch(FunctionObject &function, const KernelNodeParams &s, const uint3
   Report report = runLaunch(run);
   stream.clockUs += report.modelledUs;
   all.report = describe(run, report);
+  device.report = reportJson(run, report);
   all.findings.clear();
-  if (run.findings.empty())
-    return SUCCESS;
   for (const Finding &f : run.findings)
     all.findings += f.text() + "\n";
-  if (!all.quiet)
+  device.findings = all.findings;
+  if (run.findings.empty())
+    return SUCCESS;
+  if (!all.quiet && !device.claimed)
     std::fprintf(stderr, "tessera virtual GPU: %s", all.findings.c_str());
   return context.sticky = codeOf(run.findings[0].fault);
 }

@@ -19,6 +19,9 @@ struct Device {
   CUcontext primary = nullptr;
   int primaryUses = 0;
   uint64_t gridWorkspace = 0;
+  bool claimed = false;         // by tesseraVgpuOpenChip, whose caller asks for the findings: they do not go to stderr
+  bool reusable = false;        // was claimed at some time
+  std::string findings, report; // of its last launch: text and JSON
 };
 
 struct ContextObject {
@@ -108,6 +111,10 @@ bool alive(const void *handle, Kind kind);
 void born(const void *handle, Kind kind);
 void died(const void *handle);
 
+// Reads the options from the environment once. The devices are the caller's affair. SUCCESS, or what keeps it from
+// running.
+CUresult initialise();
+Device &addDevice(const Chip &chip);
 // Initialised, a live current context, no sticky error.
 CUresult ready();
 // The stream behind a handle (null, 1 and 2 are the default stream), or null.
@@ -122,6 +129,8 @@ CUresult checkRange(CUdeviceptr address, size_t bytes, bool hostAllowed = true);
 CUresult loadModule(CUcontext context, std::string_view text, ModuleObject *&module, std::string &log);
 CUresult launch(FunctionObject &function, const KernelNodeParams &shape, const uint32_t *cluster, bool cooperative,
                 const std::vector<uint8_t> &arguments, StreamObject &stream);
+// One JSON object: kernel, findings, counters, lines (the costly first), modelled_us.
+std::string reportJson(const Launch &launch, const Report &report);
 // The bytes of a kernel's parameters out of kernelParams or extra.
 CUresult packArguments(const FunctionObject &function, void **kernelParams, void **extra, std::vector<uint8_t> &into);
 CUresult validateLaunch(const FunctionObject &function, const KernelNodeParams &shape, const uint32_t *cluster,
