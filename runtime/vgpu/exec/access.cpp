@@ -177,7 +177,7 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
              "the shared offset " + std::to_string(offset) + " is not a multiple of " + std::to_string(alignment));
       return false;
     }
-    if (options.checkShared && !checkShared(w, *block, l, offset, x.bytes, x.write, x.atomic))
+    if (options.checkShared && !checkShared(w, *block, l, offset, x.bytes, x.use()))
       return false;
     x.at[l] = block->shared.data() + offset;
   }
@@ -223,36 +223,77 @@ bool resolveParam(Warp &w, Access &x) {
 }
 } // namespace
 
-bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, bool write, bool atomic) {
-  if (&block != w.block)
-    return true; // ordering between blocks of a cluster is not tracked
+bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use) {
+  if (!w.launch->options.checkShared)
+    return true;
   Shadow &shadow = block.shadow;
+  if (&block != w.block) { // ordering between blocks of a cluster is not tracked
+    bool writes = use == SharedUse::write || use == SharedUse::atomicWrite || use == SharedUse::beginAsync;
+    for (u64 at = offset; writes && at < offset + bytes; at = (at | 3) + 1)
+      shadow.remoteWrite(at >> 2, u8(((1u << std::min<u64>(4 - (at & 3), offset + bytes - at)) - 1) << (at & 3)),
+                         use == SharedUse::beginAsync);
+    return true;
+  }
+  const u32 *clock = w.clock.data();
   for (u64 at = offset; at < offset + bytes;) {
     u64 word = at >> 2, from = at & 3, n = std::min<u64>(4 - from, offset + bytes - at);
     u8 mask = u8(((1u << n) - 1) << from);
-    Shadow::Answer answer = write ? shadow.write(word, mask, w.index, w.clock.data(), atomic)
-                                  : shadow.read(word, mask, w.index, w.clock.data(), atomic);
+    Shadow::Answer answer;
+    switch (use) {
+    case SharedUse::read:
+      answer = shadow.read(word, mask, w.index, clock, false);
+      break;
+    case SharedUse::atomicRead:
+      answer = shadow.read(word, mask, w.index, clock, true);
+      break;
+    case SharedUse::write:
+      answer = shadow.write(word, mask, w.index, clock, false);
+      break;
+    case SharedUse::atomicWrite:
+      answer = shadow.write(word, mask, w.index, clock, true);
+      break;
+    case SharedUse::beginAsync:
+      answer = shadow.beginAsync(word, mask, w.index, clock);
+      break;
+    case SharedUse::readAsync:
+      answer = shadow.readAsync(word, mask, w.index, clock, block.proxyFences.data(),
+                                w.proxyView.empty() ? nullptr : w.proxyView.data());
+      break;
+    }
     if (answer.verdict != Shadow::Verdict::fine) [[unlikely]] {
       std::string where = "shared memory at offset " + std::to_string(at);
       std::string other = std::to_string(answer.otherWarp);
+      Fault fault = Fault::race;
+      std::string what;
       switch (answer.verdict) {
       case Shadow::Verdict::uninitialised:
-        if (atomic && write)
-          break;
-        w.fail(Fault::uninitialised, lane, at, "read of " + where + " that nobody in the block has written");
-        return false;
+        fault = Fault::uninitialised;
+        what = "read of " + where + " that nobody in the block has written";
+        break;
       case Shadow::Verdict::readAfterWrite:
-        w.fail(Fault::race, lane, at, "reads " + where + " that warp " + other + " wrote, with no barrier between");
-        return false;
+        what = "reads " + where + " that warp " + other + " wrote, with no barrier between";
+        break;
       case Shadow::Verdict::writeAfterWrite:
-        w.fail(Fault::race, lane, at, "writes " + where + " that warp " + other + " wrote, with no barrier between");
-        return false;
+        what = "writes " + where + " that warp " + other + " wrote, with no barrier between";
+        break;
       case Shadow::Verdict::writeAfterRead:
-        w.fail(Fault::race, lane, at, "writes " + where + " that warp " + other + " reads, with no barrier between");
-        return false;
+        what = "writes " + where + " that warp " + other + " reads, with no barrier between";
+        break;
+      case Shadow::Verdict::inFlight:
+        fault = Fault::missingWait;
+        what = "touches " + where + " while an asynchronous copy that warp " + other +
+               " started is in flight; a wait is missing";
+        break;
+      case Shadow::Verdict::unfenced:
+        fault = Fault::missingWait;
+        what =
+            "the async proxy reads " + where + " that warp " + other + " wrote; fence.proxy.async is missing between";
+        break;
       case Shadow::Verdict::fine:
         break;
       }
+      w.fail(fault, lane, at, what);
+      return false;
     }
     at += n;
   }

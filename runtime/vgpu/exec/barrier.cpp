@@ -107,6 +107,32 @@ void Block::lanesExited(Warp &warp, uint32_t which) {
   for (uint32_t n = 0; n < 16; ++n)
     if (!barriers[n].arrived.empty())
       tryComplete(n);
+  cluster[0]->tryCompleteCluster();
+}
+
+// barrier.cluster: every live thread of every block has arrived.
+void Block::tryCompleteCluster() {
+  uint32_t alive = 0;
+  for (Block *b : cluster)
+    alive += b->liveThreads;
+  if (clusterArrived == 0 || clusterArrived < alive)
+    return;
+  clusterArrived = 0;
+  ++clusterPhase;
+  // Orders everything before with everything after: each warp knows all of its own block.
+  for (Block *b : cluster) {
+    std::vector<uint32_t> all;
+    for (Warp &w : b->warps)
+      b->release(w, all);
+    for (Warp &w : b->warps)
+      b->acquire(w, all);
+    for (Warp &w : b->warps)
+      for (Fragment &f : w.fragments)
+        if (f.state == Fragment::State::clusterBarrier) {
+          f.state = Fragment::State::ready;
+          ++f.pc;
+        }
+  }
 }
 
 } // namespace tessera::vgpu

@@ -181,7 +181,12 @@ void Block::start(Worker &on, uint64_t index) {
   }
   if (launch->options.checkShared)
     shadow.prepare(bytes, count, begin);
+  on.nextClock = std::max(on.nextClock, begin + 2);
   liveThreads = threads;
+  mbarriers.clear();
+  proxyFences.assign(count, 0);
+  clusterArrived = 0;
+  clusterPhase = 0;
   for (Barrier &b : barriers)
     b = {};
   warps.resize(count);
@@ -202,12 +207,18 @@ void Block::start(Worker &on, uint64_t index) {
     warp.lanesAtStart = here == lanes ? allLanes : (1u << here) - 1;
     warp.exited = 0;
     warp.instructions = 0;
+    warp.sincePoll = ~0u / 2;
     warp.joins.clear();
     warp.fragments.assign(1, Fragment{});
     warp.fragments[0].mask = warp.lanesAtStart;
     warp.current = 0;
-    warp.clock.assign(count, begin - 1);
-    warp.clock[w] = begin;
+    // Everyone has seen time `begin`: what is stamped with it is ordered before all that warps do.
+    warp.clock.assign(count, begin);
+    warp.clock[w] = begin + 1;
+    warp.proxyView.clear();
+    warp.copies.clear();
+    std::fill(warp.openGroup, warp.openGroup + lanes, 0);
+    std::fill(warp.bulkOpen, warp.bulkOpen + lanes, 0);
     fillSpecials(warp, *this, *launch);
   }
 }
@@ -328,7 +339,7 @@ void Worker::runGang(uint64_t first, uint64_t count) {
       runWarp(*warp, uint32_t(slice));
       if (launch->stop)
         return;
-      progress |= !warp->idle;
+      progress |= warp->sincePoll > 64; // a loop around a poll is shorter
       warp->save();
     }
     std::erase_if(order, [](Warp *w) { return w->finished(); });

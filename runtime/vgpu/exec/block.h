@@ -55,6 +55,16 @@ struct Barrier {
   std::vector<Waiter> waiters, arrivals;
 };
 
+// An mbarrier object (ISA 9.7.13.15); its 64 bits in shared memory hold a mark, the state is here.
+struct Mbarrier {
+  uint32_t count = 0, pending = 0; // arrivals of a phase, and those still missing
+  int64_t transactions = 0;        // bytes expected and not yet copied
+  uint64_t phase = 0;              // phases completed
+  std::vector<uint32_t> clock, completedClock;
+  // What asynchronous copies of this and of the completed phase wrote: offset and bytes.
+  std::vector<std::pair<uint32_t, uint32_t>> regions, completed;
+};
+
 struct Block {
   Worker *worker = nullptr;
   const Launch *launch = nullptr;
@@ -66,6 +76,10 @@ struct Block {
   std::vector<uint8_t> shared;
   Shadow shadow;
   Barrier barriers[16];
+  std::unordered_map<uint32_t, Mbarrier> mbarriers; // by shared offset
+  std::vector<uint32_t> proxyFences;                // by warp: its clock at the last fence.proxy.async
+  uint32_t clusterArrived = 0;                      // of the cluster's first block: threads at barrier.cluster
+  uint64_t clusterPhase = 0;
   uint32_t liveThreads = 0;
   bool started = false;
 
@@ -74,6 +88,7 @@ struct Block {
   // Arrival at a barrier by the lanes in warp.mask (barrier.cpp).
   void arrive(Warp &warp, const Op &op, uint32_t number, uint32_t threads, bool wait);
   void lanesExited(Warp &warp, uint32_t which);
+  void tryCompleteCluster();
   void release(Warp &warp, std::vector<uint32_t> &into);
   void acquire(Warp &warp, const std::vector<uint32_t> &from);
 

@@ -51,6 +51,13 @@ void runSleep(Warp &w, const Op &) {
   w.stop = true;
   w.idle = true;
 }
+// fence.proxy.async: what this warp wrote, or knows to be written, becomes visible to the async proxy.
+void runProxyFence(Warp &w, const Op &) {
+  w.proxyView = w.clock;
+  w.block->proxyFences[w.index] = w.clock[w.index];
+  std::vector<u32> nobody;
+  w.block->release(w, nobody); // later writes get a later time
+}
 bool fence(Decoder &, const Instruction &, Op &op) {
   op.run = runNothing;
   op.pipe = Pipe::sync;
@@ -63,10 +70,20 @@ void addBarrierOps(OpTable &table) {
   table["barrier"] = barrier;
   table["membar"] = fence;
   table["fence"] = fence;
-  table["fence.proxy"] = fence;
+  table["fence.proxy"] = [](Decoder &d, const Instruction &i, Op &op) {
+    fence(d, i, op);
+    if (i.has("async") || i.has("async.global"))
+      op.run = runProxyFence;
+    return true;
+  };
   table["fence.mbarrier_init"] = fence;
   table["griddepcontrol"] = fence;
-  table["setmaxnreg"] = fence;
+  table["setmaxnreg"] = [](Decoder &d, const Instruction &i, Op &op) {
+    s64 count = 0;
+    fence(d, i, op);
+    return d.immediate(i.operands[0], count) &&
+           ((count >= 24 && count <= 256 && count % 8 == 0) || d.refuse("takes 24 to 256 registers, in steps of 8"));
+  };
   table["nanosleep"] = [](Decoder &, const Instruction &, Op &op) {
     op.run = runSleep;
     op.pipe = Pipe::sync;

@@ -1,6 +1,7 @@
 // The dispatch loop of a warp.
 #include "runtime/vgpu/exec/warp.h"
 #include "runtime/vgpu/exec/block.h"
+#include <algorithm>
 
 namespace tessera::vgpu {
 
@@ -61,6 +62,7 @@ void runWarp(Warp &warp, uint32_t slice) {
       break;
   }
   warp.instructions += done;
+  warp.sincePoll = warp.idle ? 0 : std::min(warp.sincePoll + done, ~0u / 2);
   worker.threadInstructions += executed;
   worker.warpInstructions += done;
 }

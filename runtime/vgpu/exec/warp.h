@@ -35,12 +35,13 @@ struct Warp {
   uint8_t *registers = nullptr;
   const uint8_t *constants = nullptr;
   uint32_t *predicates = nullptr;
-  uint32_t mask = 0;   // lanes that execute the current operation
-  uint32_t active = 0; // lanes of the running fragment
-  uint32_t pc = 0;     // of the next operation
-  bool stop = false;   // leave the loop: the fragment blocked, ended or faulted
-  bool idle = false;   // ... because a wait that it polls has not been satisfied
-  uint32_t carry = 0;  // condition code of add.cc and its like
+  uint32_t mask = 0;            // lanes that execute the current operation
+  uint32_t active = 0;          // lanes of the running fragment
+  uint32_t pc = 0;              // of the next operation
+  bool stop = false;            // leave the loop: the fragment blocked, ended or faulted
+  bool idle = false;            // ... because a wait that it polls has not been satisfied
+  uint32_t sincePoll = ~0u / 2; // instructions since a wait that it polls was not satisfied
+  uint32_t carry = 0;           // condition code of add.cc and its like
   Block *block = nullptr;
   Worker *worker = nullptr;
   const Launch *launch = nullptr;
@@ -55,6 +56,18 @@ struct Warp {
   std::vector<uint8_t> local;  // lanes * localBytes
   std::vector<uint32_t> clock; // vector clock over the warps of the block, its own entry counts releases
   uint64_t instructions = 0;
+  std::vector<uint32_t> proxyView; // `clock` at this warp's last fence.proxy.async
+
+  // cp.async copies that have not been waited for (ISA 9.7.9.25.3), and the number of each lane's open group.
+  struct Copy {
+    uint32_t lane, group, offset, bytes;
+    uint8_t data[16];
+  };
+  std::vector<Copy> copies;
+  uint32_t openGroup[lanes] = {};
+  // The same for bulk copies out of shared memory: groups that are committed and not waited for.
+  uint32_t bulkOpen[lanes] = {};
+  uint64_t clusterSeen = 0; // phases of barrier.cluster that had completed at the last arrival
 
   uint32_t alive() const { return lanesAtStart & ~exited; }
 

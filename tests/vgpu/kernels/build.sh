@@ -8,3 +8,6 @@ compile basics sm_80
 compile basics sm_90a
 compile cooperative sm_75
 compile cooperative sm_80
+compile matrix sm_75
+compile matrix sm_80
+compile hopper sm_90a

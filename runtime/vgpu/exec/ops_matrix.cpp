@@ -1,0 +1,261 @@
+// mma.sync (ISA 9.7.14.5). With E elements in a register, g = lane / 4, t = lane % 4, the fragments of all m16n8 and
+// m8n8 shapes follow one rule: A register j holds row g + 8 (j & 1), columns 4E (j >> 1) + E t + i; B register j holds
+// rows 4E j + E t + i of column g; C register i holds row g + 8 (i >> 1), column 2t + (i & 1).
+// Accumulation is f32 with one rounding a product, in the order of k; the ISA leaves order and rounding open.
+#include "runtime/vgpu/exec/element.h"
+#include "runtime/vgpu/exec/families.h"
+#include "runtime/vgpu/exec/ops.h"
+#include <algorithm>
+
+namespace tessera::vgpu {
+namespace {
+using ptx::Instruction;
+using ptx::Operand;
+using ptx::Type;
+
+// One decoded form; planes follow each other in op.more: D, A, B, C.
+struct Form {
+  u32 m, k, registersD, registersA, registersB, registersC;
+};
+
+Form formOf(const Op &op) { return {op.x & 255, op.x >> 8, op.y & 255, op.y >> 8 & 255, op.y >> 16 & 255, op.y >> 24}; }
+
+void loadC(const Warp &w, const u32 *planes, bool half, u32 m, float (&c)[16][8]) {
+  for (u32 l = 0; l < lanes; ++l)
+    for (u32 i = 0; i < m / 4; ++i) {
+      u32 row = l / 4 + 8 * (i >> 1), col = 2 * (l % 4) + (i & 1);
+      c[row][col] = half ? fromF16(u16(w.in<u32>(planes[i >> 1])[l] >> 16 * (i & 1))) : w.in<float>(planes[i])[l];
+    }
+}
+
+void storeD(const Warp &w, const u32 *planes, bool half, u32 m, const float (&c)[16][8]) {
+  for (u32 i = 0; i < m / 4; i += half ? 2 : 1) {
+    alignas(64) u32 t[lanes];
+    for (u32 l = 0; l < lanes; ++l) {
+      u32 row = l / 4 + 8 * (i >> 1), col = 2 * (l % 4) + (i & 1);
+      t[l] = half ? toF16(c[row][col]) | u32(toF16(c[row][col + 1])) << 16 : std::bit_cast<u32>(canonical(c[row][col]));
+    }
+    w.put(planes[half ? i >> 1 : i], t);
+  }
+}
+
+void multiply(const float *a, const float (*b)[8], float (&c)[16][8], u32 m, u32 k) {
+  for (u32 r = 0; r < m; ++r) {
+    float acc[8];
+    std::memcpy(acc, c[r], sizeof acc);
+    for (u32 i = 0; i < k; ++i)
+      for (u32 n = 0; n < 8; ++n)
+        acc[n] = std::fma(a[r * k + i], b[i][n], acc[n]);
+    std::memcpy(c[r], acc, sizeof acc);
+  }
+}
+
+// 16-bit elements: a register's 64 halves are an 8 x 8 tile, row by row (B's: of its transpose).
+template <bool brain> void runHalves(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
+  alignas(64) float tiles[4][64], left[16 * 16], right[16][8], acc[16][8];
+  for (u32 j = 0; j < f.registersA; ++j) {
+    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(a[j]));
+    for (u32 e = 0; e < 64; ++e)
+      tiles[j][e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
+    for (u32 r = 0; r < 8; ++r)
+      std::memcpy(&left[(r + 8 * (j & 1)) * f.k + 8 * (j >> 1)], &tiles[j][8 * r], 32);
+  }
+  for (u32 j = 0; j < f.registersB; ++j) {
+    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(b[j]));
+    for (u32 e = 0; e < 64; ++e)
+      tiles[j][e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
+    for (u32 n = 0; n < 8; ++n)
+      for (u32 k = 0; k < 8; ++k)
+        right[8 * j + k][n] = tiles[j][8 * n + k];
+  }
+  loadC(w, c, op.flag & 2, 16, acc);
+  multiply(left, right, acc, 16, f.k);
+  storeD(w, d, op.flag & 1, 16, acc);
+}
+
+// tf32 and the 8-bit floating-point formats. op.a, op.b: element types; op.bytes: bits of an element.
+void runFloats(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
+  float left[16 * 32], right[32][8], acc[16][8];
+  u32 bits = op.bytes, each = 32 / bits;
+  for (u32 l = 0; l < lanes; ++l) {
+    u32 g = l / 4, t = l % 4;
+    for (u32 j = 0; j < f.registersA; ++j)
+      for (u32 i = 0; i < each; ++i)
+        left[(g + 8 * (j & 1)) * f.k + 4 * each * (j >> 1) + each * t + i] =
+            elementAsFloat(elementOf(w.in<u32>(a[j])[l], i, bits), Type(op.a));
+    for (u32 j = 0; j < f.registersB; ++j)
+      for (u32 i = 0; i < each; ++i)
+        right[4 * each * j + each * t + i][g] = elementAsFloat(elementOf(w.in<u32>(b[j])[l], i, bits), Type(op.b));
+  }
+  loadC(w, c, op.flag & 2, 16, acc);
+  multiply(left, right, acc, 16, f.k);
+  storeD(w, d, op.flag & 1, 16, acc);
+}
+
+void runDoubles(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
+  double left[16][16], right[16][8], acc[16][8];
+  for (u32 l = 0; l < lanes; ++l) {
+    u32 g = l / 4, t = l % 4;
+    u32 halves = f.m / 8; // rows come in eights
+    for (u32 j = 0; j < f.registersA; ++j)
+      left[g + 8 * (j % halves)][t + 4 * (j / halves)] = w.in<double>(a[j])[l];
+    for (u32 j = 0; j < f.registersB; ++j)
+      right[t + 4 * j][g] = w.in<double>(b[j])[l];
+    for (u32 i = 0; i < f.registersC; ++i)
+      acc[g + 8 * (i >> 1)][2 * t + (i & 1)] = w.in<double>(c[i])[l];
+  }
+  for (u32 r = 0; r < f.m; ++r)
+    for (u32 k = 0; k < f.k; ++k)
+      for (u32 n = 0; n < 8; ++n)
+        acc[r][n] = std::fma(left[r][k], right[k][n], acc[r][n]);
+  for (u32 i = 0; i < f.registersD; ++i) {
+    alignas(64) u64 t[lanes];
+    for (u32 l = 0; l < lanes; ++l)
+      t[l] = std::bit_cast<u64>(acc[l / 4 + 8 * (i >> 1)][2 * (l % 4) + (i & 1)]);
+    w.put(d[i], t);
+  }
+}
+
+// Integers of 8, 4 and 1 bits. op.flag: 1 saturate; op.flag2: 1 xor.popc, 2 and.popc.
+void runIntegers(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
+  s32 left[16][256], right[8][256];
+  s64 acc[16][8];
+  u32 bits = op.bytes, each = 32 / bits, halves = f.m / 8;
+  for (u32 l = 0; l < lanes; ++l) {
+    u32 g = l / 4, t = l % 4;
+    for (u32 j = 0; j < f.registersA; ++j)
+      for (u32 i = 0; i < each; ++i)
+        left[g + 8 * (j % halves)][4 * each * (j / halves) + each * t + i] =
+            elementAsInteger(elementOf(w.in<u32>(a[j])[l], i, bits), Type(op.a));
+    for (u32 j = 0; j < f.registersB; ++j)
+      for (u32 i = 0; i < each; ++i)
+        right[g][4 * each * j + each * t + i] = elementAsInteger(elementOf(w.in<u32>(b[j])[l], i, bits), Type(op.b));
+    for (u32 i = 0; i < f.registersC; ++i)
+      acc[g + 8 * (i >> 1)][2 * t + (i & 1)] = w.in<s32>(c[i])[l];
+  }
+  for (u32 r = 0; r < f.m; ++r)
+    for (u32 n = 0; n < 8; ++n) {
+      s32 sum = 0;
+      for (u32 k = 0; k < f.k; ++k)
+        sum += op.flag2 == 1   ? left[r][k] ^ right[n][k]
+               : op.flag2 == 2 ? left[r][k] & right[n][k]
+                               : left[r][k] * right[n][k];
+      acc[r][n] += sum;
+      if (op.flag & 1)
+        acc[r][n] = std::clamp<s64>(acc[r][n], INT32_MIN, INT32_MAX);
+    }
+  for (u32 i = 0; i < f.registersD; ++i) {
+    alignas(64) u32 t[lanes];
+    for (u32 l = 0; l < lanes; ++l)
+      t[l] = u32(acc[l / 4 + 8 * (i >> 1)][2 * (l % 4) + (i & 1)]);
+    w.put(d[i], t);
+  }
+}
+
+// Which element types a shape takes, and from which chip on.
+struct Row {
+  std::string_view shape;
+  u32 m, k, bits;
+  char kind; // h halves, t tf32, q 8-bit floating point, d f64, i integers
+  u32 arch;
+};
+constexpr Row rows[] = {
+    {"m16n8k8", 16, 8, 16, 'h', 75},    {"m16n8k16", 16, 16, 16, 'h', 80}, {"m16n8k4", 16, 4, 32, 't', 80},
+    {"m16n8k8", 16, 8, 32, 't', 80},    {"m16n8k16", 16, 16, 8, 'q', 89},  {"m16n8k32", 16, 32, 8, 'q', 89},
+    {"m8n8k4", 8, 4, 64, 'd', 80},      {"m16n8k4", 16, 4, 64, 'd', 90},   {"m16n8k8", 16, 8, 64, 'd', 90},
+    {"m16n8k16", 16, 16, 64, 'd', 90},  {"m8n8k16", 8, 16, 8, 'i', 75},    {"m16n8k16", 16, 16, 8, 'i', 80},
+    {"m16n8k32", 16, 32, 8, 'i', 80},   {"m8n8k32", 8, 32, 4, 'i', 75},    {"m16n8k32", 16, 32, 4, 'i', 80},
+    {"m16n8k64", 16, 64, 4, 'i', 80},   {"m8n8k128", 8, 128, 1, 'i', 75},  {"m16n8k128", 16, 128, 1, 'i', 80},
+    {"m16n8k256", 16, 256, 1, 'i', 80},
+};
+
+char kindOf(Type t) {
+  if (t == Type::f16 || t == Type::bf16)
+    return 'h';
+  if (t == Type::tf32)
+    return 't';
+  if (t == Type::e4m3 || t == Type::e5m2)
+    return 'q';
+  if (t == Type::f64)
+    return 'd';
+  return isIntegerElement(t) ? 'i' : 0;
+}
+
+bool planes(Decoder &d, const Operand &o, u32 count, Type type, bool write, Op &op) {
+  size_t n = o.kind == Operand::Kind::vector ? o.elements.size() : 1;
+  if (n != count)
+    return d.refuse("expected " + std::to_string(count) + " registers, found " + std::to_string(n));
+  for (u32 k = 0; k < count; ++k) {
+    const Operand &e = o.kind == Operand::Kind::vector ? o.elements[k] : o;
+    op.more.push_back(write ? d.out(e, type) : d.in(e, type));
+  }
+  return d.ok();
+}
+
+bool mma(Decoder &d, const Instruction &i, Op &op) {
+  if (i.types.size() != 4)
+    return false;
+  Type td = i.types[0], ta = i.types[1], tb = i.types[2], tc = i.types[3];
+  u32 bits = info(ta).bits;
+  const Row *row = nullptr;
+  for (const Row &r : rows)
+    if (i.has(r.shape) && r.bits == bits && r.kind == kindOf(ta))
+      row = &r;
+  if (!row || kindOf(tb) != row->kind || info(tb).bits != bits || !i.has("row") || !i.has("col") ||
+      (row->kind == 'h' && ta != tb))
+    return d.refuse("this shape and these types do not go together");
+  u32 arch = row->kind == 'h' && ta == Type::bf16 ? 80 : row->arch;
+  if (d.arch < arch)
+    return d.refuse("this form needs sm_" + std::to_string(arch) + ", the chip is sm_" + std::to_string(d.arch));
+  bool halfD = td == Type::f16, halfC = tc == Type::f16;
+  bool wide = row->kind == 'd', whole = row->kind == 'i';
+  if (wide    ? td != Type::f64 || tc != Type::f64
+      : whole ? td != Type::s32 || tc != Type::s32
+              : !((td == Type::f32 || halfD) && (tc == Type::f32 || halfC)))
+    return d.refuse("the accumulator has the wrong type");
+  u32 inA = row->m * row->k * bits / 32 / (wide ? 64 : 32), inB = 8 * row->k * bits / 32 / (wide ? 64 : 32),
+      acc = row->m / 4;
+  u32 inD = halfD ? acc / 2 : acc, inC = halfC ? acc / 2 : acc;
+  op.x = row->m | row->k << 8;
+  op.y = inD | inA << 8 | inB << 16 | inC << 24;
+  Type word = wide ? Type::f64 : Type::b32;
+  if (!planes(d, i.operands[0], inD, wide ? Type::f64 : Type::b32, true, op) ||
+      !planes(d, i.operands[1], inA, word, false, op) || !planes(d, i.operands[2], inB, word, false, op) ||
+      !planes(d, i.operands[3], inC, word, false, op))
+    return false;
+  op.pipe = Pipe::tensor;
+  op.imm = s64(row->m) * 8 * row->k * 2; // floating-point operations
+  op.a = u32(ta);
+  op.b = u32(tb);
+  op.bytes = u8(bits);
+  if (whole) {
+    op.flag = i.has("satfinite");
+    op.flag2 = bits != 1 ? 0 : i.has("xor") ? 1 : 2;
+    op.run = runIntegers;
+    return true;
+  }
+  op.flag = u8(halfD | halfC << 1);
+  op.run = wide ? runDoubles : row->kind != 'h' ? runFloats : ta == Type::bf16 ? runHalves<true> : runHalves<false>;
+  return true;
+}
+} // namespace
+
+void addMatrixOps(OpTable &table) { table["mma"] = mma; }
+
+} // namespace tessera::vgpu
