@@ -11,7 +11,7 @@ Result<Decoder> Decoder::make(const Engine &engine, const model::LlamaConfig &co
     return invalidArgument("a decoder takes a context and a chunk of at least one token");
   Decoder decoder(engine, config, std::move(weights), std::move(pool), options);
   decoder.kernels = TESSERA_TRY(buildKernels(engine, config, decoder.weights, decoder.pool.shape().pageSize));
-  decoder.rope = TESSERA_TRY(ropeTables(engine.device(), config.rope, options.context));
+  decoder.rope = TESSERA_TRY(ropeTables(engine.device(), config.rope, options.context, decoder.weights.ropeFactors));
   decoder.stream = TESSERA_TRY(engine.device().stream());
   (void)TESSERA_TRY(decoder.stepFor({1, 1, Head::last})); // the first token shall not wait for it
   return decoder;

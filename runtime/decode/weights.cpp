@@ -115,6 +115,24 @@ Result<LayerWeights> loadLayer(Loader &load, const model::LlamaConfig &config, i
   return w;
 }
 
+// Llama 3.1 and its kin stretch their context by such factors.
+Result<std::vector<float>> loadRopeFactors(const model::Gguf &file, const model::RopeShape &rope) {
+  constexpr std::string_view name = "rope_freqs.weight";
+  std::vector<float> factors;
+  if (!file.find(name))
+    return factors;
+  const model::GgufTensor *tensor = TESSERA_TRY(file.require(name, std::array{rope.rotaryDim / 2}));
+  if (tensor->type->dtype != f32)
+    return unsupported(file.about("the tensor 'rope_freqs.weight' has the type " + std::string(tensor->type->name) +
+                                  ", but rope factors are F32"));
+  factors.resize(size_t(rope.rotaryDim / 2));
+  std::memcpy(factors.data(), tensor->bytes.data(), factors.size() * sizeof(float));
+  for (float factor : factors)
+    if (!(factor > 0) || std::isinf(factor))
+      return invalidArgument(file.about("the tensor 'rope_freqs.weight' holds a factor that is not positive"));
+  return factors;
+}
+
 } // namespace
 
 Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &config, const Device &device) {
@@ -129,6 +147,7 @@ Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &c
       config.tiedHead ? weights.embedding : TESSERA_TRY(load.matrix("output.weight", config.vocab, config.hidden));
   for (int64_t layer = 0; layer < config.layers; ++layer)
     weights.layers.push_back(TESSERA_TRY(loadLayer(load, config, layer)));
+  weights.ropeFactors = TESSERA_TRY(loadRopeFactors(file, config.rope));
   return weights;
 }
 
@@ -142,11 +161,14 @@ int64_t Weights::bytes() const {
   return total;
 }
 
-Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions) {
+Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions,
+                              std::span<const float> factors) {
   int64_t pairs = rope.rotaryDim / 2;
   std::vector<float> cos(size_t(positions * pairs)), sin(cos.size());
   for (int64_t i = 0; i < pairs; ++i) {
     double frequency = std::pow(rope.base, -2.0 * double(i) / double(rope.rotaryDim));
+    if (!factors.empty())
+      frequency /= double(factors[size_t(i)]);
     for (int64_t p = 0; p < positions; ++p) {
       cos[size_t(p * pairs + i)] = float(std::cos(double(p) * frequency));
       sin[size_t(p * pairs + i)] = float(std::sin(double(p) * frequency));

@@ -20,6 +20,7 @@ struct Weights {
   Buffer outputNorm;
   Buffer head; // [vocab, hidden]; the embedding's memory where the model ties them
   std::vector<LayerWeights> layers;
+  std::vector<float> ropeFactors; // one a rotary pair: what its frequency is divided by; empty where the file has none
 
   int64_t bytes() const; // memory that is held, shared memory once
 };
@@ -28,10 +29,12 @@ struct Weights {
 // name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of different types.
 Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &config, const Device &device);
 
-// cos and sin of p * base^(-2i / rotaryDim), f32 [positions, rotaryDim / 2], computed in double.
+// cos and sin of p * base^(-2i / rotaryDim) / factors[i] (1 where `factors` is empty), f32 [positions, rotaryDim / 2],
+// computed in double.
 struct RopeTables {
   Buffer cos, sin;
 };
-Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions);
+Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions,
+                              std::span<const float> factors = {});
 
 } // namespace tessera::decode

@@ -60,14 +60,18 @@ Status checkTensors(const Gguf &file, const LlamaConfig &config) {
     TESSERA_TRY(checkMatrix(file, "output.weight", config.vocab, config.hidden));
   for (int64_t layer = 0; layer < config.layers; ++layer)
     TESSERA_TRY(checkLayer(file, config, layer));
-  // Biases, expert weights, rope factors: a model that has them would be computed wrongly without them.
-  size_t known = size_t(config.layers) * 9 + (config.tiedHead ? 2 : 3);
+  const bool ropeFactors = file.find("rope_freqs.weight") != nullptr;
+  if (ropeFactors)
+    TESSERA_TRY(checkNorm(file, "rope_freqs.weight", config.rope.rotaryDim / 2));
+  // Biases, expert weights: a model that has them would be computed wrongly without them.
+  size_t known = size_t(config.layers) * 9 + (config.tiedHead ? 2 : 3) + (ropeFactors ? 1 : 0);
   if (file.tensors().size() == known)
     return {};
   auto isKnown = [&](std::string_view name) {
-    for (std::string_view suffix : {"token_embd.weight", "output_norm.weight", "output.weight", "attn_norm.weight",
-                                    "attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight",
-                                    "ffn_norm.weight", "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight"})
+    for (std::string_view suffix :
+         {"token_embd.weight", "output_norm.weight", "output.weight", "attn_norm.weight", "attn_q.weight",
+          "attn_k.weight", "attn_v.weight", "attn_output.weight", "ffn_norm.weight", "ffn_gate.weight", "ffn_up.weight",
+          "ffn_down.weight", "rope_freqs.weight"})
       if (name.ends_with(suffix))
         return true;
     return false;

@@ -1,5 +1,6 @@
 // The decode graph against a double-precision forward pass, and against itself under every way of cutting the work.
 #include "ops/reference/error.h"
+#include "runtime/model/gguf_writer.h"
 #include "tests/decode/reference_llama.h"
 #include "tests/decode/tiny_model.h"
 #include <gtest/gtest.h>
@@ -54,6 +55,51 @@ static std::vector<Case> cases() {
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(Models, Logits, testing::ValuesIn(cases()), [](const auto &info) { return info.param.name; });
+
+// The tiny model with a tensor of rope factors beside its own.
+static std::string modelWithRopeFactors(std::span<const float> factors) {
+  model::Gguf plain = model::Gguf::open(tinyModel()).value();
+  model::LlamaConfig config = model::llamaConfig(plain).value();
+  model::GgufWriter writer;
+  writer.addString("general.architecture", "llama");
+  writer.addInteger("llama.block_count", uint32_t(config.layers));
+  writer.addInteger("llama.embedding_length", uint32_t(config.hidden));
+  writer.addInteger("llama.feed_forward_length", uint32_t(config.feedForward));
+  writer.addInteger("llama.context_length", uint32_t(config.context));
+  writer.addInteger("llama.attention.head_count", uint32_t(config.attention.heads));
+  writer.addInteger("llama.attention.head_count_kv", uint32_t(config.attention.kvHeads));
+  writer.addReal("llama.attention.layer_norm_rms_epsilon", float(config.normEpsilon));
+  auto text = [](std::span<const std::byte> b) {
+    return std::string(reinterpret_cast<const char *>(b.data()), b.size());
+  };
+  for (const model::GgufTensor &tensor : plain.tensors())
+    writer.addTensor(tensor.name, *tensor.type, tensor.shape, text(tensor.bytes));
+  const int64_t pairs = int64_t(factors.size());
+  writer.addTensor("rope_freqs.weight", *model::ggmlType(f32), std::span(&pairs, 1), text(std::as_bytes(factors)));
+  std::string path = testFolder() + "/rope.gguf";
+  (void)writer.write(path).value();
+  return path;
+}
+
+TEST(RopeFactors, AreTakenFromTheFile) {
+  const std::vector<float> factors = {1, 1, 1.5f, 2, 3, 4, 6, 8};
+  std::string path = modelWithRopeFactors(factors);
+  std::vector<int32_t> tokens = someTokens(37);
+  std::vector<float> logits = logitsOf(path, testOptions(), tokens);
+  model::Gguf file = model::Gguf::open(path).value();
+  EXPECT_LE(reference::nmse(logits, referenceLogits(file, model::llamaConfig(file).value(), tokens)), 1e-5);
+  EXPECT_NE(logits, logitsOf(tinyModel(), testOptions(), tokens));
+}
+
+TEST(RopeFactors, MustBePositiveAndOneAPair) {
+  auto refusal = [](std::span<const float> factors) {
+    Result<Model> model = Model::load(modelWithRopeFactors(factors), testOptions());
+    return model ? "loaded" : model.error().message.substr(testFolder().size() + 1);
+  };
+  EXPECT_EQ(refusal(std::vector<float>{1, 1, 1, 0, 1, 1, 1, 1}),
+            "rope.gguf: the tensor 'rope_freqs.weight' holds a factor that is not positive");
+  EXPECT_NE(refusal(std::vector<float>(7, 1)).find("rope_freqs.weight"), std::string::npos);
+}
 
 // Bit for bit: nothing of how the work is cut may reach the result.
 TEST(LogitsAreTheSame, WhateverTheChunk) {

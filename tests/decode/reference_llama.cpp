@@ -1,6 +1,7 @@
 #include "tests/decode/reference_llama.h"
 #include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
+#include <cmath>
 #include <string>
 
 namespace tessera::decode {
@@ -58,9 +59,23 @@ private:
     std::vector<float> narrow(x.begin(), x.end());
     return reference::matmulTransposed<double>({T, n, k}, reference::quantize(narrow, k).values, values(name));
   }
+  reference::RopeTables ropeTables() const {
+    if (!file.find("rope_freqs.weight"))
+      return reference::ropeTables(T, config.rope.rotaryDim, config.rope.base);
+    Vector factors = values("rope_freqs.weight");
+    reference::RopeTables tables;
+    for (int64_t p = 0; p < T; ++p)
+      for (size_t i = 0; i < factors.size(); ++i) {
+        double pairs = double(factors.size());
+        double angle = double(p) * std::pow(config.rope.base, -double(i) / pairs) / factors[i];
+        tables.cosTable.push_back(std::cos(angle));
+        tables.sinTable.push_back(std::sin(angle));
+      }
+    return tables;
+  }
   Vector attention(const Vector &normed) const {
     const auto &[heads, kvHeads, headDim] = config.attention;
-    auto tables = reference::ropeTables(T, config.rope.rotaryDim, config.rope.base);
+    auto tables = ropeTables();
     std::vector<int32_t> positions;
     for (int64_t t = 0; t < T; ++t)
       positions.push_back(int32_t(t));
