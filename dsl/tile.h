@@ -27,8 +27,9 @@ public:
   DType dtype() const { return type; }
   bool isScalar() const { return extents.empty(); }
 
-  // The same values as `dtype`: floats round to nearest even, float to integer truncates, integers extend by the sign
-  // of their own dtype and wrap where they do not fit. A scalar may become `index` and back.
+  // The same values as `dtype`: floats round to nearest even, float to integer truncates (unspecified where it does not
+  // fit), integers extend by the sign of their own dtype and wrap where they do not fit. A scalar may become `index`
+  // and back.
   Tile to(DType dtype, Where where = Where::current()) const;
 
 private:
