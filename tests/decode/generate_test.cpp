@@ -107,21 +107,50 @@ TEST(Load, ReportsWhatItHolds) {
   EXPECT_GT(peakRssBytes(), warm.report().weightsBytes);
 }
 
-// Sequences in one batch, joining at different lengths, get the bits that they get alone.
-TEST(Decoder, BatchesChangeNothing) {
+static Decoder makeDecoder(int64_t pages) {
   model::Gguf file = model::Gguf::open(tinyModel()).value();
   model::LlamaConfig config = model::llamaConfig(file).value();
   Device device = Device::open("cpu", {.threads = 2}).value();
-  Engine engine(device, testOptions().engine);
-  KvPool pool =
-      KvPool::make(device, {config.layers, config.attention.kvHeads, config.attention.headDim, 64, 16}).value();
-  Decoder decoder = Decoder::make(engine, config, loadWeights(file, config, device).value(), std::move(pool),
-                                  {.context = 128, .chunk = 32})
-                        .value();
+  const model::AttentionShape &heads = config.attention;
+  KvPool pool = KvPool::make(device, {config.layers, heads.kvHeads, heads.headDim, pages, 16}).value();
+  return Decoder::make(Engine(device, testOptions().engine), config, loadWeights(file, config, device).value(),
+                       std::move(pool), {.context = 128, .chunk = 32})
+      .value();
+}
+
+static std::vector<float> copy(const StepResult &step) { return {step.logits.begin(), step.logits.end()}; }
+
+TEST(Decoder, APromptMayComeInParts) {
+  Decoder decoder = makeDecoder(16);
+  std::vector<int32_t> text = someTokens(70);
+  KvSequence whole = decoder.sequence(), parts = decoder.sequence();
+  std::vector<float> expected = copy(decoder.prefill(whole, text).value());
+  ASSERT_TRUE(decoder.prefill(parts, std::span(text).first(33)));
+  EXPECT_EQ(copy(decoder.prefill(parts, std::span(text).subspan(33)).value()), expected);
+}
+
+TEST(Decoder, AnExhaustedPoolLeavesEverySequenceAsItWas) {
+  Decoder decoder = makeDecoder(3);
+  KvSequence first = decoder.sequence(), second = decoder.sequence(), third = decoder.sequence();
+  ASSERT_TRUE(decoder.prefill(first, someTokens(16)));
+  ASSERT_TRUE(decoder.prefill(second, someTokens(16)));
+  EXPECT_FALSE(decoder.prefill(third, someTokens(40))); // its first chunk fits, its second does not
+  EXPECT_EQ(third.length(), 0);
+  KvSequence *both[] = {&first, &second};
+  const int32_t tokens[] = {1, 2};
+  EXPECT_FALSE(decoder.decode(both, tokens)); // there is one page for two
+  EXPECT_EQ(first.length(), 16);
+  EXPECT_EQ(second.length(), 16);
+  EXPECT_EQ(decoder.cache().freePages(), 1);
+  EXPECT_TRUE(decoder.decode(std::span(both, 1), std::span(tokens, 1)));
+}
+
+// Sequences in one batch, joining at different lengths, get the bits that they get alone.
+TEST(Decoder, BatchesChangeNothing) {
+  Decoder decoder = makeDecoder(64);
   auto follow = [&](KvSequence &sequence, int32_t token) { // the logits after one more token
     KvSequence *one = &sequence;
-    StepResult step = decoder.decode(std::span(&one, 1), std::span(&token, 1)).value();
-    return std::vector<float>(step.logits.begin(), step.logits.end());
+    return copy(decoder.decode(std::span(&one, 1), std::span(&token, 1)).value());
   };
   std::vector<KvSequence> alone, batched;
   for (size_t i = 0; i < 5; ++i) {
@@ -135,8 +164,7 @@ TEST(Decoder, BatchesChangeNothing) {
     all.push_back(&sequence);
   for (int32_t round = 0; round < 3; ++round) {
     const std::vector<int32_t> tokens = {7 + round, 8, 500, 31 * round, 1023};
-    StepResult step = decoder.decode(all, tokens).value();
-    std::vector<float> together(step.logits.begin(), step.logits.end()), apart;
+    std::vector<float> together = copy(decoder.decode(all, tokens).value()), apart;
     for (size_t i = 0; i < alone.size(); ++i)
       for (float logit : follow(alone[i], tokens[i]))
         apart.push_back(logit);
