@@ -3,8 +3,11 @@ import datetime
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
+import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TESSERA = os.path.join(ROOT, "build/bin/tessera")
@@ -14,6 +17,35 @@ MODEL = os.path.expanduser("~/.cache/tessera/models/SmolLM2-135M-Instruct.Q4_1.g
 
 def spread(values, digits):
     return {"median": round(statistics.median(values), digits), "min": round(min(values), digits), "max": round(max(values), digits)}
+
+
+class Quiet:
+    """Takes only measurements during which other processes (and the host) used less than `allowed` of one core."""
+
+    def __init__(self, patience_s, allowed=0.15):
+        self.deadline, self.allowed, self.refused = time.monotonic() + patience_s, allowed, 0
+
+    @staticmethod
+    def foreign_s():
+        """CPU seconds that were not ours, since boot: user, nice, system, irq, softirq and steal, less our own and our children's."""
+        with open("/proc/stat") as file:
+            ticks = [int(field) for field in file.readline().split()[1:]]
+        own = sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+        return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK") - own
+
+    def measure(self, run):
+        """run()'s result, from a quiet moment."""
+        while True:
+            start, foreign = time.monotonic(), self.foreign_s()
+            time.sleep(0.5)
+            if self.foreign_s() - foreign < self.allowed * (time.monotonic() - start):
+                start, foreign = time.monotonic(), self.foreign_s()
+                result = run()
+                if self.foreign_s() - foreign < self.allowed * (time.monotonic() - start):
+                    return result
+                self.refused += 1
+            if time.monotonic() > self.deadline:
+                sys.exit("The machine was never quiet for long enough: other processes kept it busy. Nothing was written.")
 
 
 def cpu():

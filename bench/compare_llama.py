@@ -3,7 +3,8 @@
 
 Run it in the environment that scripts/dev/peers makes, on a quiet machine: build/peers/bin/python bench/compare_llama.py
 Decode: 128 tokens after a 16-token prompt. Prefill: a 512-token prompt. Every figure is the median of --repeats runs with the extremes
-beside it; the two programs alternate, so that a busy moment hits both. Timings of model loading and kernel compilation are left out.
+beside it; the two programs alternate, and a run during which other processes used the machine is thrown away and repeated. Timings of
+model loading and kernel compilation are left out.
 """
 import argparse
 import json
@@ -47,7 +48,7 @@ def tessera(threads, prompt, count):
     """(prefill tokens/s, decode tokens/s) of one run, by Tessera's own bench."""
     said = subprocess.run([common.TESSERA, "bench", "decode", "--model", common.MODEL, "--threads", str(threads), "--prompt-tokens",
                            str(prompt), "--gen-tokens", str(count), "--repeats", "1", "--json"],
-                          check=True, stdout=subprocess.PIPE, text=True).stdout
+                          check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     row = json.loads(said)
     return row["prefill_tokens_per_s"]["median"], row["decode_tokens_per_s"]["median"]
 
@@ -56,17 +57,19 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=7)
     arguments.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    repeats, thread_counts = (lambda a: (a.repeats, a.threads))(arguments.parse_args())
+    arguments.add_argument("--patience", type=float, default=1800, help="seconds to wait for quiet moments")
+    given = arguments.parse_args()
+    quiet = common.Quiet(given.patience)
     rows = []
-    for threads in thread_counts:
+    for threads in given.threads:
         llama = Llama(threads)
         tessera(threads, PREFILL_PROMPT, 2)
         sides = {"tessera": lambda *args: tessera(threads, *args), "llama.cpp": llama.run}
         speeds = {name: {"decode": [], "prefill": []} for name in sides}
-        for _ in range(repeats):
+        for _ in range(given.repeats):
             for name, run in sides.items():
-                speeds[name]["decode"].append(run(DECODE_PROMPT, DECODE_TOKENS)[1])
-                speeds[name]["prefill"].append(run(PREFILL_PROMPT, 1)[0])
+                speeds[name]["decode"].append(quiet.measure(lambda: run(DECODE_PROMPT, DECODE_TOKENS))[1])
+                speeds[name]["prefill"].append(quiet.measure(lambda: run(PREFILL_PROMPT, 1))[0])
         for phase in ("decode", "prefill"):
             mine, other = (common.spread(speeds[name][phase], 1) for name in ("tessera", "llama.cpp"))
             rows.append({"phase": phase, "threads": threads, "tessera_tokens_per_s": mine, "llama_cpp_tokens_per_s": other,
@@ -76,7 +79,7 @@ def main():
     common.write("decode_cpu.json", {
         "llama_cpp": f"llama-cpp-python {llama_cpp.__version__}, {llama_cpp.llama_print_system_info().decode().strip(' |')}",
         "decode": f"{DECODE_TOKENS} tokens after a {DECODE_PROMPT}-token prompt", "prefill": f"a {PREFILL_PROMPT}-token prompt",
-        "repeats": repeats, "rows": rows})
+        "repeats": given.repeats, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ exec to exit after one token. Medians of --repeats runs, with the extremes.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -24,17 +25,25 @@ def generate(cache):
     return time.perf_counter() - start, json.loads(said)
 
 
+def cold(cache):
+    shutil.rmtree(cache)
+    os.mkdir(cache)
+    return generate(cache)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=5)
-    repeats = arguments.parse_args().repeats
+    arguments.add_argument("--patience", type=float, default=600, help="seconds to wait for quiet moments")
+    given = arguments.parse_args()
+    quiet, repeats = common.Quiet(given.patience), given.repeats
     compile_s, warm_s, kernels = [], [], 0
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
-            timings = generate(cache)[1]["timings"]
+            timings = quiet.measure(lambda: cold(cache))[1]["timings"]
             compile_s.append(timings["compile_ms"] / 1000)
             kernels = timings["kernels_compiled"]
-            seconds, warm = generate(cache)
+            seconds, warm = quiet.measure(lambda: generate(cache))
             if warm["timings"]["kernels_compiled"] != 0:
                 raise RuntimeError(f"a warm start compiled {warm['timings']['kernels_compiled']} kernels")
             warm_s.append(seconds)
