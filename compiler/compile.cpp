@@ -23,7 +23,7 @@ using namespace mlir;
 
 namespace tessera {
 
-std::string_view compilerVersion() { return "tessera 0.1.0, codegen 1, llvm 22"; }
+std::string_view compilerVersion() { return "tessera 0.1.0, codegen 2, llvm 22"; }
 
 std::string Schedule::text() const {
   return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0");
