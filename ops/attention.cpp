@@ -5,15 +5,18 @@
 namespace tessera::ops {
 using namespace dsl;
 
-// o = softmax(q · kᵀ / sqrt(d), causal) · v with K and V in pages. One program owns bm queries of the heads that share
-// one kv head: their rows are stacked, so a key is read once for all of them. The softmax is rescaled as its maximum
+// o = softmax(q · kᵀ / sqrt(d), causal) · v with K and V in pages. One program owns bm queries of bh heads that share
+// a kv head: their rows are stacked, so a key is read once for all of them. The softmax is rescaled as its maximum
 // grows (Dao, FlashAttention-2, arXiv 2307.08691).
 void Attention::define(Kernel &k, const Config &c) const {
   if (!k.require(kvHeads > 0 && heads % kvHeads == 0,
                  "attention shares a kv head among equally many heads, but there are " + std::to_string(heads) +
                      " heads for " + std::to_string(kvHeads)))
     return;
-  int64_t group = heads / kvHeads, rows = c.bm * group, d = headDim;
+  if (!k.require(heads / kvHeads % c.bh == 0, "attention takes equal parts of the " + std::to_string(heads / kvHeads) +
+                                                  " heads that share a kv head, but bh is " + std::to_string(c.bh)))
+    return;
+  int64_t group = heads / kvHeads, rows = c.bm * c.bh, d = headDim;
   auto [batch, queries, pages, slots] = k.dims("batch", "queries", "pages", "slots");
   Tensor q = k.in("q", f32, {batch, queries, heads, d});
   Tensor K = k.in("K", cache, {pages, kvHeads, pageSize, d});
@@ -22,12 +25,12 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tensor length = k.in("length", i32, {batch});
   Tensor o = k.out("o", f32, {batch, queries, heads, d});
 
-  auto [b, g, m] = k.parallel(each(batch), blocks(heads, group), blocks(queries, c.bm));
-  Tile kvHead = g.origin / group;
+  auto [b, h, m] = k.parallel(each(batch), blocks(heads, c.bh), blocks(queries, c.bm));
+  Tile kvHead = h.origin / group;
   Tile len = load(length(b));
   Tile first = m.origin + (len - queries); // position of the block's first query
-  Tile position = reshape(iota(rows), {rows, 1}) / group + first;
-  Tile query = reshape(load(q(b, m, g, all)), {rows, d});
+  Tile position = reshape(iota(rows), {rows, 1}) / c.bh + first;
+  Tile query = reshape(load(q(b, m, h, all)), {rows, d});
 
   // A masked score is -inf and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
   auto [acc, den, top] =
@@ -44,13 +47,16 @@ void Attention::define(Kernel &k, const Config &c) const {
              return carry(dot(p, value, acc * keep), den * keep + reduceSum(p, 1), newTop);
            });
   // Where any position was visible the largest one alone adds 1 to den.
-  store(o(b, m, g, all), reshape(acc / max(den, 1.0), {c.bm, group, d}));
+  store(o(b, m, h, all), reshape(acc / max(den, 1.0), {c.bm, c.bh, d}));
 }
 
-// Scores [rows, bn] are one vector a row, and about as many rows as lanes: the code grows with the square of the two.
+// Scores [rows, bn] are one vector a row, and at most as many rows as lanes: the code grows with rows · bn · headDim.
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
-  int most = std::max(lanes(target) * kvHeads / std::max(heads, 1), 1);
-  return {.bm = int(std::min<int64_t>(floorPower(most), std::max<int64_t>(queries, 1))), .bn = lanes(target)};
+  int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
+  int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn), bh = std::min(group, most);
+  while (group % bh)
+    --bh;
+  return {.bh = bh, .bm = int(std::min<int64_t>(floorPower(most / bh), std::max<int64_t>(queries, 1))), .bn = bn};
 }
 
 Sizes Attention::sizes() {

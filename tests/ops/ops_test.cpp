@@ -57,6 +57,9 @@ TEST(Ops, RequestsThatMakeNoSenseAreRefused) {
          "attention shares a kv head among equally many heads, but there are 9 heads for 0"},
         {"rope", {.sizes = {{"rotaryDim", 128}}}, "rope turns an even number of a head's 64 coordinates, not 128"},
         {"rope", {.sizes = {{"rotaryDim", 0}}}, "rope turns an even number of a head's 64 coordinates, not 0"},
+        {"attention",
+         {.config = "bh=2"},
+         "attention takes equal parts of the 3 heads that share a kv head, but bh is 2"},
         {"quantize", {.config = "bd=48"}, "quantize takes whole groups of 32 columns, but bd is 48"}})
     EXPECT_EQ(endsWith(refusal(op, request), sentence), sentence);
 }
