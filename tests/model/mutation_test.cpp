@@ -21,7 +21,8 @@ std::string tinyModel() {
 size_t headerBytes(const std::string &bytes) {
   TemporaryFile file(bytes);
   size_t data = 0;
-  for (const GgufTensor &tensor : Gguf::open(file.path).value().tensors())
+  Gguf gguf = Gguf::open(file.path).value();
+  for (const GgufTensor &tensor : gguf.tensors())
     data += (tensor.bytes.size() + 31) / 32 * 32;
   return bytes.size() - data;
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes tokenizer_golden.json: llama.cpp's tokens for hard strings, and its end-of-generation tokens.
 
-    pip install llama-cpp-python; make_tokenizer_golden.py SmolLM2-135M-Instruct.Q4_1.gguf tokenizer_golden.json
+    pip install llama-cpp-python; build/bin/tessera make-model -o tiny.gguf
+    make_tokenizer_golden.py SmolLM2-135M-Instruct.Q4_1.gguf tiny.gguf tokenizer_golden.json
 
-Other pre-tokenizers are run on the same vocabulary: the file's header is rewritten with another tokenizer.ggml.pre.
+Other pre-tokenizers are run on the same vocabulary: the file's header is rewritten with another tokenizer.ggml.pre. The family
+"tiny" is make-model's own vocabulary as it is.
 """
 import ctypes
 import json
@@ -57,6 +59,10 @@ def random_texts(seed, count):
         "'\"!?.,:;-_/\\()[]{}<>|&^%$#@~`+=*", "'stremlvd ", "ABCXYZ ", "αβγδж щ", "\u00a0\u2003\u3000\u0085\u180e", "²½Ⅷ٣",
     ]
     return ["".join(r.choice(r.choice(alphabets)) for _ in range(r.randint(1, 40))) for _ in range(count)]
+
+
+def raw_texts(seed):
+    return [t.encode("utf-8", "surrogatepass") for t in TEXTS + random_texts(seed, 60)] + BYTES
 
 
 def rewrite_pre(path, pre, out):
@@ -130,15 +136,15 @@ def case(vocabulary, raw):
         return {"hex": raw.hex(), **out}
 
 
-def main(model, target):
-    families = []
+def main(model, tiny, target):
+    vocabulary = Vocabulary(tiny)
+    families = [{"pre": "tiny", "cases": [case(vocabulary, raw) for raw in raw_texts("tiny")]}]
     for pre in PRES:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "vocab.gguf")
             rewrite_pre(model, pre, path)
             vocabulary = Vocabulary(path)
-            raws = [t.encode("utf-8", "surrogatepass") for t in TEXTS + random_texts(pre, 60)] + BYTES
-            family = {"pre": pre, "cases": [case(vocabulary, raw) for raw in raws]}
+            family = {"pre": pre, "cases": [case(vocabulary, raw) for raw in raw_texts(pre)]}
             if pre == "smollm":
                 family["ends"] = vocabulary.ends()
                 family["pieces"] = {i: vocabulary.piece(i).hex() for i in list(range(0, 300)) + list(range(300, 49152, 97))}
@@ -154,4 +160,4 @@ def main(model, target):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
