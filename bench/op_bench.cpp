@@ -43,7 +43,7 @@ static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const op
   return row;
 }
 
-Status benchOps(const OpBenchOptions &options, const std::function<void(const OpBenchRow &)> &done) {
+Status benchOps(const OpBenchOptions &options, const std::function<bool(const OpBenchRow &)> &done) {
   Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
   Peaks peaks(device);
   if (!options.op.empty())
@@ -57,7 +57,8 @@ Status benchOps(const OpBenchOptions &options, const std::function<void(const Op
       dtypes = {*options.dtype};
     for (DType dtype : dtypes)
       for (const ops::Sizes &sizes : cases)
-        done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats)));
+        if (!done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats))))
+          return {};
   }
   return {};
 }

@@ -28,8 +28,8 @@ struct OpBenchRow {
   std::optional<double> peerRatio; // the peer's median over ours: OpenBLAS for gemm f32, where the machine has it
 };
 
-// Calls `done` with each row as soon as it is measured. Errors: an unknown op, dtype, size or device; a case that does
-// not compile. One call at a time: cases must not share the cores.
-Status benchOps(const OpBenchOptions &options, const std::function<void(const OpBenchRow &)> &done);
+// Calls `done` with each row as soon as it is measured; false stops there. Errors: an unknown op, dtype, size or
+// device; a case that does not compile. One call at a time: cases must not share the cores.
+Status benchOps(const OpBenchOptions &options, const std::function<bool(const OpBenchRow &)> &done);
 
 } // namespace tessera::bench

@@ -39,6 +39,7 @@ void printRow(const bench::OpBenchRow &row) {
   print(padded(row.op, 13) + padded(row.dtype, 5) + padded(row.shape, 36) + " " + number(row.us.median, 2) + " us, " +
         number(row.tflops * 1000) + " Gflop/s, " + number(row.gbS) + " GB/s, " + number(row.percentOfRoofline) +
         " % of the roofline" + peer + "  (" + row.config + ")\n");
+  (void)flushOutput(); // a row at once, also in a pipe
 }
 
 Status benchOp(const Options &options) {
@@ -48,10 +49,19 @@ Status benchOp(const Options &options) {
   bench.config = request.config;
   bench.sizes = request.sizes;
   Json rows = Json::array();
-  TESSERA_TRY(bench::benchOps(
-      bench, [&](const bench::OpBenchRow &row) { options.json ? rows.push_back(toJson(row)) : printRow(row); }));
+  InterruptGuard guard;
+  TESSERA_TRY(bench::benchOps(bench, [&](const bench::OpBenchRow &row) {
+    rows.push_back(toJson(row));
+    if (options.json)
+      log(row.op + " " + row.dtype + " " + row.shape);
+    else
+      printRow(row);
+    return !guard.interrupted();
+  }));
   if (options.json)
     printJson({{"rows", rows}});
+  if (guard.interrupted())
+    return ioError("interrupted after " + std::to_string(rows.size()) + " cases");
   return {};
 }
 } // namespace

@@ -41,12 +41,16 @@ TEST(Usage, MistakesExitWithTwoAndPointToHelp) {
 TEST(Usage, EveryCommandHasHelpWithAnExample) {
   Outcome all = run({"--help"});
   EXPECT_EQ(all.status, 0);
-  for (const char *command : {"devices", "compile", "make-model"}) {
+  for (const char *command : {"devices", "generate", "compile", "make-model"}) {
     EXPECT_NE(all.out.find(command), std::string::npos);
     Outcome help = run({command, "--help"});
     EXPECT_EQ(help.status, 0);
     EXPECT_NE(help.out.find("tessera " + std::string(command) + " -"), std::string::npos) << command;
     EXPECT_NE(help.out.find("--json"), std::string::npos) << command;
+  }
+  for (const char *what : {"op", "decode"}) {
+    Outcome help = run({"bench", what, "--help"});
+    EXPECT_NE(help.out.find("tessera bench " + std::string(what) + " -"), std::string::npos) << help.out;
   }
 }
 
@@ -115,6 +119,24 @@ TEST(Compile, RefusesWithOneSentence) {
   expectError({"compile", "--op", "gemm", "--dtype", "f12"}, 1, "unknown dtype 'f12'");
   expectError({"compile", "--op", "gemm", "-o", scratch() + "/none/gemm.o"}, 1,
               scratch() + "/none/gemm.o: cannot be written");
+}
+
+TEST(BenchOp, OneRowACase) {
+  json rows = object({"bench", "op", "--op", "gemm", "--dtype", "f32", "--size", "M=33,N=64,K=40", "--repeats", "3",
+                      "--json"})["rows"];
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["op"], "gemm");
+  EXPECT_EQ(rows[0]["dtype"], "f32");
+  EXPECT_EQ(rows[0]["shape"], "K=40,M=33,N=64");
+  EXPECT_EQ(rows[0]["kind"], "measured");
+  EXPECT_GT(rows[0]["us"]["min"].get<double>(), 0);
+  EXPECT_GT(rows[0]["tflops"].get<double>(), 0);
+  EXPECT_GT(rows[0]["gb_s"].get<double>(), 0);
+  EXPECT_GT(rows[0]["percent_of_roofline"].get<double>(), 0);
+  EXPECT_FALSE(rows[0]["config"].get<std::string>().empty());
+  expectError({"bench", "op", "--op", "gemm", "--size", "M=x"}, 1, "--size 'M=x': want name=number");
+  expectError({"bench", "op", "--op", "gemm", "--size", "heads=3"}, 1, "op 'gemm' has no size 'heads'");
+  expectError({"bench"}, 2, "A subcommand is required\nTry 'tessera bench --help'.");
 }
 
 TEST(Compile, DumpsStages) {
