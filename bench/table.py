@@ -31,7 +31,8 @@ def speed_rows(result):
 
 def startup_rows(result):
     yield ""
-    yield "| start-up, seconds, median (min to max) | |"
+    where = " on a machine busy with other work" if result["disturbed"] else ""
+    yield f"| start-up{where}, seconds, median (min to max) | |"
     yield "| --- | --- |"
     yield f"| all {result['kernels']} kernels of the model compiled, cold cache | {text(result['cold_compile_s'])} |"
     yield f"| whole process up to the first token, warm cache | {text(result['warm_process_s'])} |"
