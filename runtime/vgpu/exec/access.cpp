@@ -226,6 +226,14 @@ bool resolveParam(Warp &w, Access &x) {
 bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use) {
   if (!w.launch->options.checkShared)
     return true;
+  // Whole words that are read without any doubt: most accesses.
+  if (use == SharedUse::read && ((offset | bytes) & 3) == 0 && &block == w.block) {
+    u64 word = offset >> 2, end = (offset + bytes) >> 2;
+    while (word < end && block.shadow.readWhole(word, w.index, w.clock.data()))
+      ++word;
+    if (word == end)
+      return true;
+  }
   Shadow &shadow = block.shadow;
   if (&block != w.block) { // ordering between blocks of a cluster is not tracked
     bool writes = use == SharedUse::write || use == SharedUse::atomicWrite || use == SharedUse::beginAsync;

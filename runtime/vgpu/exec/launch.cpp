@@ -22,7 +22,8 @@ double modelUs(const Launch &launch, const Report &r) {
   double fma = double(r.pipes[size_t(Pipe::fma)]) * 32 / (busySms * rates.fmaPerClockSm) / clocks;
   double shared = double(r.sharedWavefronts) / busySms / clocks;
   double dram = double(r.globalSectors) * 32 / (rates.dramGBs * rates.dramEfficiency * 1e3);
-  double sm = std::max({issue, fma, shared}) * std::max(1.0, blocks > resident ? tail : 1.0);
+  double tensor = r.tensorWork / (busySms * rates.halfTensorFlopPerClockSm) / clocks;
+  double sm = std::max({issue, fma, shared, tensor}) * std::max(1.0, blocks > resident ? tail : 1.0);
   return rates.launchUs + std::max(sm, dram);
 }
 } // namespace
@@ -88,6 +89,11 @@ Report runLaunch(Launch &launch) {
     const OpCount &c = report.counts[i];
     Pipe pipe = program.code[i].pipe;
     report.pipes[size_t(pipe)] += c.issues;
+    if (pipe == Pipe::tensor) {
+      double flop = double(c.issues) * double(program.code[i].imm);
+      report.tensorFlop += flop;
+      report.tensorWork += flop * program.code[i].bytes / 16;
+    }
     if (pipe == Pipe::global) {
       report.globalSectors += c.transactions;
       report.globalBytes += c.bytes;

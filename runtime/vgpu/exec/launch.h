@@ -10,6 +10,8 @@ struct Report {
   uint64_t pipes[16] = {}; // warp instructions by Pipe
   uint64_t globalSectors = 0, globalBytes = 0;
   uint64_t sharedWavefronts = 0, sharedIdeal = 0;
+  double tensorFlop = 0; // of all types, and what they weigh against f16 (8-bit: half, tf32: twice)
+  double tensorWork = 0;
   uint32_t blocksPerSm = 0; // occupancy
   double modelledUs = 0;
 };

@@ -40,41 +40,61 @@ void storeD(const Warp &w, const u32 *planes, bool half, u32 m, const float (&c)
 }
 
 void multiply(const float *a, const float (*b)[8], float (&c)[16][8], u32 m, u32 k) {
-  for (u32 r = 0; r < m; ++r) {
-    float acc[8];
+  // Four rows at a time: their chains of multiply-adds overlap.
+  for (u32 r = 0; r < m; r += 4) {
+    float acc[4][8];
     std::memcpy(acc, c[r], sizeof acc);
     for (u32 i = 0; i < k; ++i)
-      for (u32 n = 0; n < 8; ++n)
-        acc[n] = std::fma(a[r * k + i], b[i][n], acc[n]);
+      for (u32 q = 0; q < 4; ++q)
+        for (u32 n = 0; n < 8; ++n)
+          acc[q][n] = std::fma(a[(r + q) * k + i], b[i][n], acc[q][n]);
     std::memcpy(c[r], acc, sizeof acc);
   }
 }
 
-// 16-bit elements: a register's 64 halves are an 8 x 8 tile, row by row (B's: of its transpose).
-template <bool brain> void runHalves(Warp &w, const Op &op) {
+// 16-bit elements: a register's 64 halves are an 8 x 8 tile, row by row (B's: of its transpose), and two f32
+// accumulator registers of a row half interleave to one: element 2 l + i of the tile is lane l of register i.
+template <bool brain, u32 K> void runHalves(Warp &w, const Op &op) {
   if (!w.converge(w.alive()))
     return;
   Form f = formOf(op);
   const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
-  alignas(64) float tiles[4][64], left[16 * 16], right[16][8], acc[16][8];
-  for (u32 j = 0; j < f.registersA; ++j) {
-    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(a[j]));
+  alignas(64) float tile[64], left[16 * K], right[K][8], acc[16][8];
+  float *flat = &acc[0][0];
+  auto convert = [&](u32 plane) {
+    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(plane));
     for (u32 e = 0; e < 64; ++e)
-      tiles[j][e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
+      tile[e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
+  };
+  for (u32 j = 0; j < K / 4; ++j) {
+    convert(a[j]);
     for (u32 r = 0; r < 8; ++r)
-      std::memcpy(&left[(r + 8 * (j & 1)) * f.k + 8 * (j >> 1)], &tiles[j][8 * r], 32);
+      std::memcpy(&left[(r + 8 * (j & 1)) * K + 8 * (j >> 1)], &tile[8 * r], 32);
   }
-  for (u32 j = 0; j < f.registersB; ++j) {
-    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(b[j]));
-    for (u32 e = 0; e < 64; ++e)
-      tiles[j][e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
+  for (u32 j = 0; j < K / 8; ++j) {
+    convert(b[j]);
     for (u32 n = 0; n < 8; ++n)
       for (u32 k = 0; k < 8; ++k)
-        right[8 * j + k][n] = tiles[j][8 * n + k];
+        right[8 * j + k][n] = tile[8 * n + k];
   }
-  loadC(w, c, op.flag & 2, 16, acc);
-  multiply(left, right, acc, 16, f.k);
-  storeD(w, d, op.flag & 1, 16, acc);
+  if (op.flag & 2)
+    loadC(w, c, true, 16, acc);
+  else
+    for (u32 h = 0; h < 2; ++h) {
+      const auto *even = w.in<float>(c[2 * h]), *odd = w.in<float>(c[2 * h + 1]);
+      for (u32 l = 0; l < lanes; ++l)
+        flat[64 * h + 2 * l] = even[l], flat[64 * h + 2 * l + 1] = odd[l];
+    }
+  multiply(left, right, acc, 16, K);
+  if (op.flag & 1)
+    return storeD(w, d, true, 16, acc);
+  for (u32 h = 0; h < 2; ++h) {
+    alignas(64) float even[lanes], odd[lanes];
+    for (u32 l = 0; l < lanes; ++l)
+      even[l] = canonical(flat[64 * h + 2 * l]), odd[l] = canonical(flat[64 * h + 2 * l + 1]);
+    w.put(d[2 * h], reinterpret_cast<const u32 *>(even));
+    w.put(d[2 * h + 1], reinterpret_cast<const u32 *>(odd));
+  }
 }
 
 // tf32 and the 8-bit floating-point formats. op.a, op.b: element types; op.bytes: bits of an element.
@@ -251,7 +271,11 @@ bool mma(Decoder &d, const Instruction &i, Op &op) {
     return true;
   }
   op.flag = u8(halfD | halfC << 1);
-  op.run = wide ? runDoubles : row->kind != 'h' ? runFloats : ta == Type::bf16 ? runHalves<true> : runHalves<false>;
+  op.run = wide               ? runDoubles
+           : row->kind != 'h' ? runFloats
+           : ta == Type::bf16 ? (row->k == 16 ? runHalves<true, 16> : runHalves<true, 8>)
+           : row->k == 16     ? runHalves<false, 16>
+                              : runHalves<false, 8>;
   return true;
 }
 } // namespace

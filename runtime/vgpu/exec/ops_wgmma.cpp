@@ -193,6 +193,7 @@ bool wgmma(Decoder &d, const Instruction &i, Op &op) {
   op.y = u32(ta) | u32(tb) << 8 | u32(td) << 16;
   op.pipe = Pipe::tensor;
   op.imm = s64(16) * N * K * 2;
+  op.bytes = u8(256 / K); // bits of an element: the tensor pipe's rate goes by them
   op.run = runWgmma;
   if (i.operands[0].elements.size() != (td == Type::f16 ? N / 4 : N / 2))
     return d.refuse("the number of accumulator registers does not fit");

@@ -193,6 +193,7 @@ bool multiply(Decoder &d, const Instruction &i, Op &op) {
     return d.refuse("this form needs sm_" + std::to_string(arch));
   op.pipe = Pipe::tensor;
   op.imm = s64(s.m) * s.n * s.k * 2;
+  op.bytes = u8(bitsIn(ta)); // of an element: the tensor pipe's rate goes by it
   op.x = s.m | s.n << 8 | s.k << 16;
   op.a = u32(td), op.b = u32(ta), op.c = u32(tb), op.flag2 = u8(tc);
   op.flag = i.has("satfinite");

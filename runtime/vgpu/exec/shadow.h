@@ -45,6 +45,16 @@ struct Shadow {
     uint32_t otherWarp = 0;
   };
 
+  // A whole word is read: true when nothing speaks against it, false when read() has to look closer.
+  bool readWhole(uint64_t word, uint32_t warp, const uint32_t *clock) {
+    const Cell &cell = cells[word];
+    bool ordered = cell.writeWarp == warp || cell.writeClock <= clock[cell.writeWarp];
+    if (cell.writeClock < begin || cell.valid != 15 || (cell.flags & pendingFlag) || !ordered)
+      return false;
+    reads[word * warps + warp] = clock[warp] << 4 | 15;
+    return true;
+  }
+
   // Bytes `mask` of a word are read by a warp whose vector clock is `clock`.
   Answer read(uint64_t word, uint8_t mask, uint32_t warp, const uint32_t *clock, bool atomic) {
     Cell &cell = cells[word];

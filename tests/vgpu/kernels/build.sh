@@ -11,3 +11,4 @@ compile cooperative sm_80
 compile matrix sm_75
 compile matrix sm_80
 compile hopper sm_90a
+compile speed sm_80
