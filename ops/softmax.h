@@ -5,7 +5,8 @@
 
 namespace tessera::ops {
 
-// x f32 [R, C] -> y f32 [R, C]: y = exp(x - max) / sum(exp(x - max)) over each row, of any length.
+// x f32 [R, C] -> y f32 [R, C]: y = exp(x - max) / sum(exp(x - max)) over each row, of any length. A row of
+// -inf alone gives NaN, as the formula does.
 struct Softmax {
   static constexpr std::string_view name = "softmax";
 
