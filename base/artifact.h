@@ -1,6 +1,7 @@
 // Artifact: one compiled kernel as bytes, with all that a launch needs to know about it.
 #pragma once
 #include "base/dtype.h"
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -58,15 +59,26 @@ struct ResourceReport {
   bool operator==(const ResourceReport &) const = default;
 };
 
+// How a GPU runs one program of the grid: as one block of threads. A CPU ignores it.
+struct BlockShape {
+  std::array<int64_t, 3> threads = {1, 1, 1}; // x, y, z; x is the fastest
+  int64_t dynamicSharedBytes = 0;             // beside what the code declares
+  bool operator==(const BlockShape &) const = default;
+};
+
 // Immutable once made. CPU entry point: `void entry(const int64_t *args, int64_t begin, int64_t end)`, which runs the
 // programs [begin, end) of the flattened grid; args holds first the dims, in order, then one slot per argument:
 // a pointer for a tensor, the scalar's bits (zero-extended) for a scalar.
+// GPU entry point: a kernel with one parameter a slot in that same order: an i64 for each dim, a pointer or the scalar
+// for each argument. The last grid axis is x (blockIdx.x), the one before it y, the one before that z; there are at
+// most 3.
 struct Artifact {
   Signature signature;
   std::string target; // Target::name
   std::string entry;  // symbol
   std::string bytes;  // ELF object (cpu), PTX (nvidia), HSACO (amd)
   ResourceReport resources;
+  BlockShape block;
   bool operator==(const Artifact &) const = default;
 };
 

@@ -99,6 +99,9 @@ std::string encodeArtifact(const Artifact &artifact) {
   w(artifact.entry);
   w(artifact.resources.scratchBytes);
   w(artifact.resources.spillBytes);
+  for (int64_t threads : artifact.block.threads)
+    w(threads);
+  w(artifact.block.dynamicSharedBytes);
   w(artifact.bytes);
   return std::move(w.out);
 }
@@ -142,6 +145,12 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
   artifact.entry = r.text();
   artifact.resources.scratchBytes = r.integer();
   artifact.resources.spillBytes = r.integer();
+  for (int64_t &threads : artifact.block.threads) {
+    threads = r.integer();
+    r.require(threads >= 1);
+  }
+  artifact.block.dynamicSharedBytes = r.integer();
+  r.require(artifact.block.dynamicSharedBytes >= 0);
   artifact.bytes = r.text();
   if (!r.ok || !r.left.empty())
     return std::nullopt;

@@ -11,7 +11,7 @@ namespace tessera {
 std::string encodeArtifact(const Artifact &artifact);
 
 // Nothing where the bytes are not exactly one well-formed artifact: every length is checked against what is left,
-// every dim index, enumerator, divisor and block against its range.
+// every dim index, enumerator, divisor, block and number of threads against its range.
 std::optional<Artifact> decodeArtifact(std::string_view bytes);
 
 } // namespace tessera

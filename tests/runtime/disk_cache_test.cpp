@@ -27,12 +27,22 @@ static Artifact sample(size_t codeBytes = 64) {
   for (size_t i = 0; i < codeBytes; ++i)
     artifact.bytes += char(i * 37);
   artifact.resources = {4096, 12};
+  artifact.block = {.threads = {128, 2, 1}, .dynamicSharedBytes = 65536};
   return artifact;
 }
 
 TEST(ArtifactCodec, RoundTrips) {
   EXPECT_EQ(decodeArtifact(encodeArtifact(sample())), sample());
   EXPECT_EQ(decodeArtifact(encodeArtifact(Artifact())), Artifact());
+}
+
+TEST(ArtifactCodec, RefusesABlockWithoutThreads) {
+  Artifact artifact = sample();
+  artifact.block.threads[1] = 0;
+  EXPECT_FALSE(decodeArtifact(encodeArtifact(artifact)));
+  artifact = sample();
+  artifact.block.dynamicSharedBytes = -1;
+  EXPECT_FALSE(decodeArtifact(encodeArtifact(artifact)));
 }
 
 // Without the cache's checksum in front: the decoder itself must survive any bytes.
