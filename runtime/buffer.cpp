@@ -1,4 +1,5 @@
 #include "runtime/buffer.h"
+#include "runtime/stream.h"
 
 namespace tessera {
 
@@ -86,6 +87,26 @@ Status Buffer::copyFrom(const void *host, int64_t bytes) const {
 Status Buffer::copyTo(void *host, int64_t bytes) const {
   TESSERA_TRY(checkCopy(*this, bytes));
   return owner ? owner->copyOut(host, data(), bytes) : Status();
+}
+
+static Status checkStream(const Buffer &buffer, const Stream &stream) {
+  if (buffer && &stream.device() != buffer.device())
+    return invalidArgument("the stream of a copy belongs to another device than the buffer");
+  return {};
+}
+
+Status Buffer::copyFrom(const Stream &stream, const void *host, int64_t bytes) const {
+  TESSERA_TRY(checkCopy(*this, bytes));
+  TESSERA_TRY(checkStream(*this, stream));
+  if (isReadOnly)
+    return invalidArgument("a read-only buffer cannot be written");
+  return owner ? owner->copyInAsync(stream.handle(), data(), host, bytes) : Status();
+}
+
+Status Buffer::copyTo(const Stream &stream, void *host, int64_t bytes) const {
+  TESSERA_TRY(checkCopy(*this, bytes));
+  TESSERA_TRY(checkStream(*this, stream));
+  return owner ? owner->copyOutAsync(stream.handle(), host, data(), bytes) : Status();
 }
 
 } // namespace tessera

@@ -10,6 +10,8 @@
 
 namespace tessera {
 
+class Stream;
+
 using Shape = std::vector<int64_t>;
 std::string toString(const Shape &shape); // "[9, 64]"
 
@@ -43,6 +45,11 @@ public:
   // Copies of the whole contents; `bytes` must equal bytes(). After a launch, synchronize the stream first.
   Status copyFrom(const void *host, int64_t bytes) const;
   Status copyTo(void *host, int64_t bytes) const;
+
+  // The same in the stream's order, without waiting for it: the host memory must stay until the stream was
+  // synchronized.
+  Status copyFrom(const Stream &stream, const void *host, int64_t bytes) const;
+  Status copyTo(const Stream &stream, void *host, int64_t bytes) const;
 
   // The elements in place, where the device's memory is the host's (a CPU) and T has the element's size; else empty.
   template <class T> std::span<T> host() const {

@@ -6,6 +6,8 @@ namespace tessera {
 Result<Device> Device::open(std::string_view name, const DeviceOptions &options) {
   if (options.threads < 0)
     return invalidArgument("a device cannot have " + std::to_string(options.threads) + " threads");
+  if (name == "cuda" || name.starts_with("cuda:") || name.starts_with("virtual:"))
+    return Device(std::shared_ptr<driver::Driver>(TESSERA_TRY(driver::openCuda(name))));
   return Device(std::shared_ptr<driver::Driver>(TESSERA_TRY(driver::openCpu(name, options.threads))));
 }
 

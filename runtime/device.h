@@ -17,7 +17,8 @@ struct DeviceOptions {
 // A handle: copies are the same device, which lives as long as a handle, buffer, stream or kernel of it. Thread-safe.
 class Device {
 public:
-  // `name`: "cpu", or a row of base/targets.cpp ("cpu-avx2") that this machine can run.
+  // `name`: "cpu", or a row of base/targets.cpp ("cpu-avx2") that this machine can run; "cuda:N", a device of the
+  // machine's CUDA driver; "virtual:t4", "virtual:h100", ..., a GPU in software.
   static Result<Device> open(std::string_view name, const DeviceOptions &options = {});
 
   const Target &target() const { return handle->target(); }

@@ -14,15 +14,17 @@ namespace tessera::driver {
 using Entry = void (*)(const int64_t *args, int64_t begin, int64_t end);
 using Clock = std::chrono::steady_clock;
 
-struct KernelObject {
+namespace {
+
+struct CpuKernel : KernelObject {
+  CpuKernel(Entry entry, llvm::orc::JITDylib *library) : entry(entry), library(library) {}
   Entry entry;
   llvm::orc::JITDylib *library;
 };
-struct EventObject {
+struct CpuEvent : EventObject {
+  explicit CpuEvent(Clock::time_point time) : time(time) {}
   Clock::time_point time;
 };
-
-namespace {
 
 constexpr int64_t cacheLine = 64;
 constexpr int64_t hugePage = 2 << 20;
@@ -57,7 +59,8 @@ public:
   Status copyOut(void *host, const void *device, int64_t bytes) override { return copy(host, device, bytes); }
 
   Result<Kernel> load(const Artifact &artifact) override;
-  void unload(Kernel kernel) override {
+  void unload(Kernel handle) override {
+    auto *kernel = static_cast<CpuKernel *>(handle);
     if (llvm::Error error = jit->getExecutionSession().removeJITDylib(*kernel->library))
       llvm::consumeError(std::move(error)); // the code stays mapped: a leak, not a fault
     delete kernel;
@@ -71,7 +74,7 @@ public:
     struct Call {
       Entry entry;
       const int64_t *args;
-    } call = {kernel->entry, launch.args.data()};
+    } call = {static_cast<CpuKernel *>(kernel)->entry, launch.args.data()};
     pool.run(
         programs,
         [](const void *context, int64_t begin, int64_t end) {
@@ -85,10 +88,11 @@ public:
   Result<Queue> openQueue() override { return Queue(nullptr); }
   void closeQueue(Queue) override {}
   Status synchronize(Queue) override { return {}; }
-  Result<Event> record(Queue) override { return new EventObject{Clock::now()}; }
-  void destroy(Event event) override { delete event; }
+  Result<Event> record(Queue) override { return new CpuEvent(Clock::now()); }
+  void destroy(Event event) override { delete static_cast<CpuEvent *>(event); }
   Result<double> elapsedMs(Event from, Event to) override {
-    return std::chrono::duration<double, std::milli>(to->time - from->time).count();
+    auto time = [](Event event) { return static_cast<CpuEvent *>(event)->time; };
+    return std::chrono::duration<double, std::milli>(time(to) - time(from)).count();
   }
 
 private:
@@ -128,7 +132,7 @@ Result<Kernel> Cpu::load(const Artifact &artifact) {
   auto symbol = jit->lookup(*library, artifact.entry);
   if (!symbol)
     return drop(symbol.takeError());
-  return new KernelObject{symbol->toPtr<Entry>(), &*library};
+  return new CpuKernel(symbol->toPtr<Entry>(), &*library);
 }
 
 } // namespace

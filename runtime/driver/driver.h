@@ -5,7 +5,9 @@
 #include "base/target.h"
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace tessera {
 class ThreadPool;
@@ -13,9 +15,10 @@ class ThreadPool;
 
 namespace tessera::driver {
 
-struct KernelObject; // a loaded kernel, the driver's own
-struct QueueObject;  // an in-order queue of launches; null is the default queue
-struct EventObject;  // a point in a queue
+// Each driver derives its own from these.
+struct KernelObject {}; // a loaded kernel
+struct QueueObject {};  // an in-order queue of launches; null is the default queue
+struct EventObject {};  // a point in a queue
 
 using Kernel = KernelObject *;
 using Queue = QueueObject *;
@@ -40,6 +43,13 @@ public:
   virtual void free(void *memory) = 0;
   virtual Status copyIn(void *device, const void *host, int64_t bytes) = 0;
   virtual Status copyOut(void *host, const void *device, int64_t bytes) = 0;
+  // In the queue's order; the host memory must stay as it is until the queue was synchronized.
+  virtual Status copyInAsync(Queue, void *device, const void *host, int64_t bytes) {
+    return copyIn(device, host, bytes);
+  }
+  virtual Status copyOutAsync(Queue, void *host, const void *device, int64_t bytes) {
+    return copyOut(host, device, bytes);
+  }
 
   // Makes the artifact's code runnable. Refuses one that was compiled for another target.
   virtual Result<Kernel> load(const Artifact &artifact) = 0;
@@ -55,10 +65,31 @@ public:
 
   // The threads that run programs, for host work beside the kernels; null on a GPU.
   virtual ThreadPool *threadPool() { return nullptr; }
+  // What the device can tell of its last launch, as a JSON object (a virtual GPU: findings, counters, modelled time);
+  // empty where it tells nothing.
+  virtual std::string launchReport() { return {}; }
 };
 
 // The CPU as a device: launches run on `threads` threads (0 = all) before launch() returns. `name` is "cpu" or a row of
 // base/targets.cpp that this machine can run.
 Result<std::unique_ptr<Driver>> openCpu(std::string_view name, int threads);
+
+// "cuda:N", the N-th device of the machine's libcuda, or "virtual:CHIP", a chip of the virtual driver: from there on
+// the same code. Each opening of a virtual chip is a device of its own. A kernel that fails takes the device with it:
+// every later call answers that failure.
+Result<std::unique_ptr<Driver>> openCuda(std::string_view name);
+
+// One NVIDIA device that can be opened now.
+struct CudaDevice {
+  std::string name;      // as openCuda takes it
+  std::string processor; // the chip's full name
+  std::string driver;    // whose driver, and its version
+  int arch = 0;          // compute capability times ten
+  int multiprocessors = 0;
+  int64_t memoryBytes = 0, sharedBytes = 0; // shared: the most that a block can have
+  bool isVirtual = false;
+};
+// The real ones, then the virtual ones; a driver that is not there has none.
+std::vector<CudaDevice> listCuda();
 
 } // namespace tessera::driver
