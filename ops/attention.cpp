@@ -50,13 +50,15 @@ void Attention::define(Kernel &k, const Config &c) const {
   store(o(b, m, h, all), reshape(acc / max(den, 1.0), {c.bm, c.bh, d}));
 }
 
-// Scores [rows, bn] are one vector a row, and at most as many rows as lanes: the code grows with rows · bn · headDim.
+// Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:
+// more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64).
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn), bh = std::min(group, most);
   while (group % bh)
     --bh;
-  return {.bh = bh, .bm = int(std::min<int64_t>(floorPower(most / bh), std::max<int64_t>(queries, 1))), .bn = bn};
+  int bm = floorPower(std::max(most / 2 / bh, 1));
+  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn};
 }
 
 Sizes Attention::sizes() {

@@ -16,7 +16,7 @@ struct Attention {
   DType cache = f16;
 
   struct Config {
-    int bh = 3, bm = 4, bn = 16; // heads of one kv head (a divisor) and queries a program owns, positions a step takes
+    int bh = 3, bm = 2, bn = 16; // heads of one kv head (a divisor) and queries a program owns, positions a step takes
     template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn); }
   };
   // `queries`: about how many a sequence brings; 1 is decoding.
