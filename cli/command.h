@@ -16,5 +16,6 @@ void addBench(CLI::App &app, Run &run);
 void addBenchDecode(CLI::App &bench, Run &run);
 void addBenchOp(CLI::App &bench, Run &run);
 void addMakeModel(CLI::App &app, Run &run);
+void addRunKernel(CLI::App &app, Run &run);
 
 } // namespace tessera::cli

@@ -49,6 +49,7 @@ int main(int count, char **arguments) {
   cli::addCompile(app, run);
   cli::addBench(app, run);
   cli::addMakeModel(app, run);
+  cli::addRunKernel(app, run);
   if (std::string command = unknownCommand(app, count, arguments); !command.empty())
     return reportUsage(app, "unknown command '" + command + "'");
   try {
