@@ -1,4 +1,6 @@
 #include "runtime/vgpu/exec/launch.h"
+#include "runtime/vgpu/model/calibration.h"
+
 #include <algorithm>
 #include <cinttypes>
 #include <cmath>
@@ -8,23 +10,23 @@
 namespace tessera::vgpu {
 namespace {
 
-// First version of the model: the slowest of issue, f32, shared, tensor and DRAM time over full waves. The constants
-// are the chip's row; what it leaves out (caches, latency, tails) is said in docs/design/0010-virtual-gpu.md.
+// Without a cache there is no telling L2 hits from DRAM reads: every global sector is charged to both.
 double modelUs(const Launch &launch, const Report &r) {
-  const ChipRates &rates = launch.chip->rates;
-  double clocks = rates.sustainedMhz; // a microsecond
-  double resident = double(std::max(1u, r.blocksPerSm)) * launch.chip->sms;
-  double blocks = double(launch.blocks());
-  double waves = std::ceil(blocks / resident), full = blocks / resident;
-  double tail = waves / std::max(full, 1e-9);
-  double busySms = std::min<double>(launch.chip->sms, blocks);
-  double issue = double(r.warpInstructions) / (busySms * 4 * 0.8) / clocks;
-  double fma = double(r.pipes[size_t(Pipe::fma)]) * 32 / (busySms * rates.fmaPerClockSm) / clocks;
-  double shared = double(r.sharedWavefronts) / busySms / clocks;
-  double dram = double(r.globalSectors) * 32 / (rates.dramGBs * rates.dramEfficiency * 1e3);
-  double tensor = r.tensorWork / (busySms * rates.halfTensorFlopPerClockSm) / clocks;
-  double sm = std::max({issue, fma, shared, tensor}) * std::max(1.0, blocks > resident ? tail : 1.0);
-  return rates.launchUs + std::max(sm, dram);
+  const auto pipe = [&](Pipe p) { return double(r.pipes[size_t(p)]); };
+  Counts counts;
+  counts.fma = pipe(Pipe::fma);
+  counts.half = pipe(Pipe::half);
+  counts.integer = pipe(Pipe::alu) + pipe(Pipe::convert);
+  counts.special = pipe(Pipe::special);
+  counts.fp64 = pipe(Pipe::wide);
+  counts.memory = pipe(Pipe::global) + pipe(Pipe::shared) + pipe(Pipe::local) + pipe(Pipe::atomic);
+  counts.other = pipe(Pipe::control) + pipe(Pipe::tensor) + pipe(Pipe::sync);
+  counts.sharedWavefronts = double(r.sharedWavefronts);
+  counts.l2Bytes = counts.dramBytes = double(r.globalSectors) * 32;
+  counts.tensorFlop[size_t(TensorType::f16)] = r.tensorWork; // weighed already
+  const LaunchShape shape{double(launch.blocks()), launch.threads(), std::max(launch.program->registers, 16u),
+                          uint32_t(launch.program->dynamicSharedOffset + launch.dynamicShared)};
+  return estimate(*launch.chip, calibrationOf(launch.chip->id).constants, shape, counts).microseconds;
 }
 } // namespace
 

@@ -43,8 +43,8 @@ struct LaunchShape {
 struct Counts {
   double fma = 0;     // f32 add, multiply, fma
   double half = 0;    // f16x2 and bf16x2 arithmetic
-  double integer = 0; // integer arithmetic and logic
-  double special = 0; // ex2, lg2, rcp, rsqrt, sin, cos, and conversions
+  double integer = 0; // integer arithmetic and logic, conversions
+  double special = 0; // ex2, lg2, rcp, rsqrt, sin, cos
   double fp64 = 0;
   double memory = 0;           // loads, stores, atomics of any space
   double other = 0;            // control, moves, barriers, tensor instructions
