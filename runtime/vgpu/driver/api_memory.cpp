@@ -122,7 +122,10 @@ CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
   if (!address || bytes == 0)
     return INVALID_VALUE;
   *address = current()->device->memory->allocate(bytes);
-  return *address ? SUCCESS : OUT_OF_MEMORY;
+  if (!*address)
+    return OUT_OF_MEMORY;
+  current()->allocations.insert(*address);
+  return SUCCESS;
 }
 CUresult cuMemAllocManaged(CUdeviceptr *address, size_t bytes, unsigned) { return cuMemAlloc_v2(address, bytes); }
 CUresult cuMemAllocPitch_v2(CUdeviceptr *address, size_t *pitch, size_t width, size_t height, unsigned element) {
@@ -140,8 +143,12 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
     return SUCCESS;
   for (Device &d : state().devices)
     if (const Allocation *a = d.memory->find(address);
-        a && a->start == address && !a->host && d.memory->release(address))
+        a && a->start == address && !a->host && d.memory->release(address)) {
+      for (auto &[handle, kind] : state().handles)
+        if (kind == contextKind)
+          static_cast<ContextObject *>(const_cast<void *>(handle))->allocations.erase(address);
       return SUCCESS;
+    }
   return INVALID_VALUE;
 }
 CUresult cuMemAllocAsync(CUdeviceptr *address, size_t bytes, CUstream stream) {

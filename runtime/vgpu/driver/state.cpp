@@ -108,6 +108,8 @@ void destroyContext(CUcontext context) {
       delete static_cast<const EventObject *>(handle);
     }
   }
+  for (uint64_t address : context->allocations)
+    context->device->memory->release(address);
   died(context);
   delete context->defaultStream;
   delete context;

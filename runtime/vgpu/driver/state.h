@@ -30,6 +30,7 @@ struct ContextObject {
   CUresult sticky = SUCCESS; // a kernel failed: every later call answers this
   StreamObject *defaultStream = nullptr;
   std::unordered_set<ContextObject *> peers;
+  std::unordered_set<uint64_t> allocations; // freed with the context
   uint64_t id = 0;
 };
 

@@ -52,6 +52,8 @@ void runMbarrier(Warp &w, const Op &op) {
                       "the mbarrier at offset " + std::to_string(address) + " is initialised a second time");
       Mbarrier &m = w.block->mbarriers[address];
       m.count = m.pending = count;
+      m.initWarp = w.index;
+      m.initClock = w.clock[w.index];
       if (!checkShared(w, *w.block, l, address, 8, SharedUse::write))
         return;
       w.block->release(w, m.clock);
@@ -196,6 +198,13 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner) {
   if (found == owner->mbarriers.end()) {
     w.fail(Fault::mbarrier, lane, address,
            "there is no initialised mbarrier at shared offset " + std::to_string(offset));
+    return nullptr;
+  }
+  const Mbarrier &m = found->second;
+  if (owner == w.block && m.initWarp != w.index && m.initClock > w.clock[m.initWarp]) {
+    w.fail(Fault::race, lane, address,
+           "uses the mbarrier at shared offset " + std::to_string(offset) + " that warp " + std::to_string(m.initWarp) +
+               " initialises, with no barrier between");
     return nullptr;
   }
   return &found->second;

@@ -22,6 +22,8 @@ Options optionsFromEnvironment() {
     options.randomSchedule = true;
     options.seed = schedule.size() > 7 ? std::strtoull(schedule.data() + 7, nullptr, 10) : 1;
   }
+  if (uint64_t limit = std::strtoull(read("TESSERA_VGPU_LIMIT").data(), nullptr, 10))
+    options.limit = limit;
   options.threads = uint32_t(std::strtoul(read("TESSERA_VGPU_THREADS").data(), nullptr, 10));
   return options;
 }

@@ -12,10 +12,11 @@ struct Options {
   uint64_t seed = 0;
   uint32_t threads = 0;        // workers; 0: one a processor
   uint64_t slice = 2000;       // warp instructions before another warp gets its turn
-  uint64_t limit = 1ull << 40; // warp instructions of a gang before it counts as hung
+  uint64_t limit = 1ull << 36; // warp instructions of a gang before it counts as hung
 };
 
-// TESSERA_VGPU_CHECK=off|bounds|all, TESSERA_VGPU_SCHEDULE=random:SEED, TESSERA_VGPU_THREADS=N.
+// TESSERA_VGPU_CHECK=off|bounds|all, TESSERA_VGPU_SCHEDULE=random:SEED, TESSERA_VGPU_THREADS=N,
+// TESSERA_VGPU_LIMIT=warp instructions of a block.
 Options optionsFromEnvironment();
 
 } // namespace tessera::vgpu
