@@ -55,7 +55,7 @@ struct Signature {
 // What the compiler found out about the kernel's use of the chip.
 struct ResourceReport {
   int64_t scratchBytes = 0; // stack frame on a CPU
-  int64_t spillBytes = 0;
+  int64_t spillBytes = 0;   // on a CPU: of the frame, what the lowering did not ask for (saved registers included)
   bool operator==(const ResourceReport &) const = default;
 };
 

@@ -23,8 +23,6 @@ using namespace mlir;
 
 namespace tessera {
 
-std::string_view compilerVersion() { return "tessera 0.1.0, codegen 2, llvm 22"; }
-
 std::string Schedule::text() const {
   return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0");
 }
@@ -182,6 +180,8 @@ struct Compilation {
     artifact.entry = program.signature.name;
     artifact.bytes = std::move(emitted.object);
     artifact.resources.scratchBytes = emitted.stackBytes;
+    // The lowering itself asks for two guard registers of twice a vector (lower.cpp); what is more was spilled.
+    artifact.resources.spillBytes = std::max<int64_t>(0, emitted.stackBytes - 4 * target.vectorBytes);
     return artifact;
   }
 };

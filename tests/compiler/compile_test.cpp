@@ -80,6 +80,15 @@ TEST(Compile, ThreadsDoNotMeet) {
     EXPECT_EQ(artifact->bytes, alone->bytes);
 }
 
+// 16 accumulators fit the 32 registers of AVX-512, but not the 16 of the plain row.
+TEST(Compile, ReportsSpills) {
+  Result<Artifact> wide = compile(gemm(), **findTarget("cpu-avx512")),
+                   plain = compile(gemm(), **findTarget("cpu-baseline"));
+  ASSERT_TRUE(wide && plain);
+  EXPECT_GT(wide->resources.scratchBytes, 0);
+  EXPECT_GT(plain->resources.spillBytes, wide->resources.spillBytes);
+}
+
 TEST(Compile, KeepsTheStagesThatItIsAskedFor) {
   CompileReport report;
   report.keep = {"tile", "layout", "llvm", "asm"};

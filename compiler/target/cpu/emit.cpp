@@ -5,7 +5,9 @@
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/DataExtractor.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -32,6 +34,7 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, st
   if (!found)
     return nullptr;
   llvm::TargetOptions options;
+  options.EmitStackSizeSection = true; // read back by largestFrame()
   return std::unique_ptr<llvm::TargetMachine>(
       found->createTargetMachine(triple, llvm::StringRef(target.arch.data(), target.arch.size()),
                                  llvm::StringRef(target.features.data(), target.features.size()), options,
@@ -64,6 +67,32 @@ static std::string generate(llvm::Module &module, llvm::TargetMachine &machine, 
     return {};
   manager.run(module);
   return std::string(bytes);
+}
+
+// The largest stack frame in an object: .stack_sizes holds (address, ULEB128 size) for each function (LLVM's
+// CodeGenerator document, "Emitting function stack size information").
+static int64_t largestFrame(llvm::StringRef object) {
+  auto file = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(object, "kernel"));
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return 0;
+  }
+  int64_t largest = 0;
+  for (const llvm::object::SectionRef &section : (*file)->sections()) {
+    auto name = section.getName();
+    auto contents = section.getContents();
+    if (!name || !contents || *name != ".stack_sizes") {
+      llvm::consumeError(name.takeError());
+      llvm::consumeError(contents.takeError());
+      continue;
+    }
+    llvm::DataExtractor data(*contents, /*IsLittleEndian=*/true, /*AddressSize=*/8);
+    for (uint64_t at = 0; data.isValidOffset(at);) {
+      data.getU64(&at);
+      largest = std::max(largest, int64_t(data.getULEB128(&at)));
+    }
+  }
+  return largest;
 }
 
 Result<Emitted> emitObject(mlir::ModuleOp source, const Target &target, CompileReport *report) {
@@ -105,6 +134,7 @@ Result<Emitted> emitObject(mlir::ModuleOp source, const Target &target, CompileR
   clock.done("codegen");
   if (out.object.empty())
     return internalError("LLVM could not write an object for target " + std::string(target.name));
+  out.stackBytes = largestFrame(out.object);
   return out;
 }
 
