@@ -9,7 +9,10 @@ using namespace tessera::bench;
 static std::vector<OpBenchRow> rowsOf(OpBenchOptions options) {
   options.repeats = 2;
   std::vector<OpBenchRow> rows;
-  Status status = benchOps(options, [&](const OpBenchRow &row) { rows.push_back(row); });
+  Status status = benchOps(options, [&](const OpBenchRow &row) {
+    rows.push_back(row);
+    return true;
+  });
   EXPECT_TRUE(status) << status.error().message;
   return rows;
 }
@@ -38,7 +41,7 @@ TEST(OpBench, EveryOpRuns) {
 }
 
 static std::string refusal(const OpBenchOptions &options) {
-  Status status = benchOps(options, [](const OpBenchRow &) {});
+  Status status = benchOps(options, [](const OpBenchRow &) { return true; });
   return status ? "accepted" : status.error().message;
 }
 
