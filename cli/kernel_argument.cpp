@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -121,8 +122,9 @@ void fillRandom(KernelArgument &arg, uint64_t seed) {
 }
 
 Status readFile(const std::string &path, std::vector<std::byte> &into) {
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file)
+  if (!file || std::filesystem::is_directory(path, ignored))
     return ioError("'" + path + "' cannot be read");
   if (file.tellg() != std::streamoff(into.size()))
     return invalidArgument("'" + path + "' has " + std::to_string(file.tellg()) + " bytes, but the buffer " +

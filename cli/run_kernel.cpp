@@ -5,6 +5,7 @@
 #include "runtime/device.h"
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -77,6 +78,8 @@ Result<std::string> chooseEntry(const Options &options, const std::string &ptx) 
 }
 
 Result<std::string> readText(const std::string &path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) // reading one throws
+    return ioError("'" + path + "' is a folder, not a PTX file");
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file && text.empty())
@@ -218,6 +221,8 @@ Status runKernel(const Options &options) {
   Json report = {{"kernel", artifact.entry}, {"device", options.device}};
   Json told = Json::parse(driver.launchReport(), nullptr, false);
   bool isVirtual = told.is_object();
+  if (!us && !isVirtual)
+    return us.error(); // nothing ran that could be reported
   report["findings"] = isVirtual ? told["findings"] : Json::array();
   report["counters"] = isVirtual ? told["counters"] : Json::object();
   if (isVirtual)

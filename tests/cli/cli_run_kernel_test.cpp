@@ -132,6 +132,11 @@ TEST(RunKernel, AFindingIsReportedAndFails) {
 TEST(RunKernel, MistakesGetOneSentence) {
   std::string file = saxpy();
   expectError({"run-kernel", "/nowhere.ptx"}, "'/nowhere.ptx' cannot be read");
+  expectError({"run-kernel", scratch()}, "'" + scratch() + "' is a folder, not a PTX file");
+  expectError({"run-kernel", file, "--arg", "f32[5]=@" + scratch()}, "'" + scratch() + "' cannot be read");
+  expectError({"run-kernel", file, "--grid", "1,70000", "--arg", "u64=0", "--arg", "f32[1]", "--arg", "f32[1]", "--arg",
+               "f32=0"},
+              "kernel 'saxpy' cannot run 70000 programs along y: a GPU's limit there is 65535");
   expectError({"run-kernel", file, "--kernel", "gemm"}, "'" + file + "' has no kernel 'gemm': there are saxpy");
   expectError({"run-kernel", file, "--grid", "1,0"}, "--grid '1,0': want X, X,Y or X,Y,Z, each at least 1");
   expectError({"run-kernel", file, "--block", "1,1,1,1"}, "--block '1,1,1,1': want X, X,Y or X,Y,Z, each at least 1");
