@@ -57,9 +57,9 @@ struct Barrier {
 
 // An mbarrier object (ISA 9.7.13.15); its 64 bits in shared memory hold a mark, the state is here.
 struct Mbarrier {
-  uint32_t count = 0, pending = 0; // arrivals of a phase, and those still missing
-  int64_t transactions = 0;        // bytes expected and not yet copied
-  uint64_t phase = 0;              // phases completed
+  uint32_t count = 0, pending = 0;      // arrivals of a phase, and those still missing
+  int64_t transactions = 0;             // bytes expected and not yet copied
+  uint64_t phase = 0;                   // phases completed
   uint32_t initWarp = 0, initClock = 0; // who initialised it, and when
   std::vector<uint32_t> clock, completedClock;
   // What asynchronous copies of this and of the completed phase wrote: offset and bytes.
