@@ -93,7 +93,7 @@ TEST(Load, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(refusal([](LoadOptions &o) { o.kvPages = -1; }), "a KV pool cannot have -1 pages");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.context = 257; }),
             tinyModel() + ": the model was trained for 256 tokens of context, not 257");
-  EXPECT_EQ(refusal([](LoadOptions &o) { o.device = "cuda:0"; }).substr(0, 23), "unknown target 'cuda:0'");
+  EXPECT_EQ(refusal([](LoadOptions &o) { o.device = "tpu"; }).substr(0, 20), "unknown target 'tpu'");
 }
 
 TEST(Load, ReportsWhatItHolds) {
