@@ -42,7 +42,7 @@ def golden_rows(result):
     yield ""
     yield (f"Greedy text against llama.cpp on the same file, up to {result['steps']} tokens (`check_goldens`): the same on {result['stable_identical']} of the "
            f"{result['stable_prompts']} prompts where llama.cpp's own variants and the exact f32 model agree (wanted: {result['stable_identical_bar']:.0%}), and on {result['identical']} of all "
-           f"{result['prompts']}; {result['unexplained']} differences start at no near tie. Mean logit "
+           f"{result['prompts']}; {result['differences_at_wide_gaps_of_llama_cpp']} differences start at no near tie. Mean logit "
            f"cosine with llama.cpp {result['mean_cosine']:.5f}; with the exact model {result['mean_cosine_with_exact']:.5f}, where llama.cpp has "
            f"{result['llama_cpp_mean_cosine_with_exact']:.5f}.")
 
