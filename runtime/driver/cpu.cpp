@@ -26,6 +26,22 @@ struct CpuEvent : EventObject {
   Clock::time_point time;
 };
 
+// A launch or a copy that waits to be replayed.
+struct Step {
+  CpuKernel *kernel = nullptr; // null: a copy
+  std::vector<int64_t> args, grid;
+  void *to = nullptr;
+  const void *from = nullptr;
+  int64_t bytes = 0;
+};
+struct CpuGraph : GraphObject {
+  std::vector<Step> steps;
+};
+struct CpuQueue : QueueObject {
+  std::unique_ptr<CpuGraph> recording;
+};
+CpuGraph *recordingOf(Queue queue) { return queue ? static_cast<CpuQueue *>(queue)->recording.get() : nullptr; }
+
 constexpr int64_t cacheLine = 64;
 constexpr int64_t hugePage = 2 << 20;
 constexpr int64_t addressSpace = int64_t(1) << 47; // of an x86-64 process
@@ -58,6 +74,13 @@ public:
   Status copyIn(void *device, const void *host, int64_t bytes) override { return copy(device, host, bytes); }
   Status copyOut(void *host, const void *device, int64_t bytes) override { return copy(host, device, bytes); }
 
+  Status copyInAsync(Queue queue, void *device, const void *host, int64_t bytes) override {
+    return copy(queue, device, host, bytes);
+  }
+  Status copyOutAsync(Queue queue, void *host, const void *device, int64_t bytes) override {
+    return copy(queue, host, device, bytes);
+  }
+
   Result<Kernel> load(const Artifact &artifact) override;
   void unload(Kernel handle) override {
     auto *kernel = static_cast<CpuKernel *>(handle);
@@ -66,7 +89,13 @@ public:
     delete kernel;
   }
 
-  Status launch(Queue, Kernel kernel, const Launch &launch) override {
+  Status launch(Queue queue, Kernel kernel, const Launch &launch) override {
+    if (CpuGraph *graph = recordingOf(queue)) {
+      graph->steps.push_back({.kernel = static_cast<CpuKernel *>(kernel),
+                              .args = {launch.args.begin(), launch.args.end()},
+                              .grid = {launch.grid.begin(), launch.grid.end()}});
+      return {};
+    }
     int64_t programs = 1;
     for (int64_t along : launch.grid)
       if (__builtin_mul_overflow(programs, along, &programs))
@@ -85,9 +114,11 @@ public:
     return {};
   }
 
-  Result<Queue> openQueue() override { return Queue(nullptr); }
-  void closeQueue(Queue) override {}
-  Status synchronize(Queue) override { return {}; }
+  Result<Queue> openQueue() override { return new CpuQueue; }
+  void closeQueue(Queue queue) override { delete static_cast<CpuQueue *>(queue); }
+  Status synchronize(Queue queue) override {
+    return recordingOf(queue) ? invalidArgument("a stream cannot be synchronized while it records a graph") : Status();
+  }
   Result<Event> record(Queue) override { return new CpuEvent(Clock::now()); }
   void destroy(Event event) override { delete static_cast<CpuEvent *>(event); }
   Result<double> elapsedMs(Event from, Event to) override {
@@ -95,7 +126,37 @@ public:
     return std::chrono::duration<double, std::milli>(time(to) - time(from)).count();
   }
 
+  Status beginCapture(Queue queue) override {
+    if (!queue)
+      return unsupported("the default queue cannot record a graph: open a queue of its own");
+    if (recordingOf(queue))
+      return invalidArgument("the stream is recording a graph already");
+    static_cast<CpuQueue *>(queue)->recording = std::make_unique<CpuGraph>();
+    return {};
+  }
+  Result<Graph> endCapture(Queue queue) override {
+    if (!recordingOf(queue))
+      return invalidArgument("the stream is not recording a graph");
+    return static_cast<CpuQueue *>(queue)->recording.release();
+  }
+  Status replay(Queue queue, Graph graph) override {
+    if (recordingOf(queue))
+      return invalidArgument("a graph cannot be replayed into a stream that records one");
+    for (const Step &step : static_cast<CpuGraph *>(graph)->steps)
+      TESSERA_TRY(step.kernel ? launch(queue, step.kernel, {step.args, step.grid})
+                              : copy(step.to, step.from, step.bytes));
+    return {};
+  }
+  void destroy(Graph graph) override { delete static_cast<CpuGraph *>(graph); }
+
 private:
+  static Status copy(Queue queue, void *to, const void *from, int64_t bytes) {
+    CpuGraph *graph = recordingOf(queue);
+    if (!graph)
+      return copy(to, from, bytes);
+    graph->steps.push_back({.to = to, .from = from, .bytes = bytes});
+    return {};
+  }
   static Status copy(void *to, const void *from, int64_t bytes) {
     if (bytes > 0)
       std::memcpy(to, from, size_t(bytes));

@@ -16,9 +16,10 @@ struct CudaKernel : KernelObject {
   size_t parameters = 0;
   std::string name;
 };
-// A queue and an event are the vendor's own handles: static_cast through void, never dereferenced here.
+// A queue, an event and a graph are the vendor's own handles: static_cast through void, never dereferenced here.
 CuStream streamOf(Queue queue) { return reinterpret_cast<CuStream>(queue); }
 CuEvent eventOf(Event event) { return reinterpret_cast<CuEvent>(event); }
+CuGraphExec graphOf(Graph graph) { return reinterpret_cast<CuGraphExec>(graph); }
 CuPointer address(const void *memory) { return CuPointer(reinterpret_cast<uintptr_t>(memory)); }
 
 constexpr int maxAxes = 3;
@@ -128,6 +129,22 @@ public:
     TESSERA_TRY(check(api.eventSynchronize(eventOf(to)), "cuEventSynchronize"));
     TESSERA_TRY(check(api.eventElapsedTime(&milliseconds, eventOf(from), eventOf(to)), "cuEventElapsedTime"));
     return double(milliseconds);
+  }
+
+  Status beginCapture(Queue queue) override {
+    if (!queue)
+      return unsupported("the default queue cannot record a graph: open a queue of its own");
+    Use use(*this);
+    return check(api.streamBeginCapture(streamOf(queue), cuCaptureRelaxed), "cuStreamBeginCapture");
+  }
+  Result<Graph> endCapture(Queue queue) override;
+  Status replay(Queue queue, Graph graph) override {
+    Use use(*this);
+    return check(api.graphLaunch(graphOf(graph), streamOf(queue)), "cuGraphLaunch", "a recorded graph failed");
+  }
+  void destroy(Graph graph) override {
+    Use use(*this);
+    api.graphExecDestroy(graphOf(graph));
   }
 
   std::string launchReport() override { return told(api.vgpuLastReport); }
@@ -315,6 +332,17 @@ Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
                                      unsigned(threads[1]), unsigned(threads[2]),
                                      unsigned(mine.block.dynamicSharedBytes), streamOf(queue), parameters, nullptr);
   return result == cuSuccess ? Status() : check(result, "cuLaunchKernel", "kernel '" + mine.name + "' failed");
+}
+
+Result<Graph> Cuda::endCapture(Queue queue) {
+  Use use(*this);
+  CuGraph recorded = nullptr;
+  CuGraphExec made = nullptr;
+  TESSERA_TRY(check(api.streamEndCapture(streamOf(queue), &recorded), "cuStreamEndCapture"));
+  CuResult instantiated = api.graphInstantiate(&made, recorded, 0);
+  api.graphDestroy(recorded); // the executable one is a copy
+  TESSERA_TRY(check(instantiated, "cuGraphInstantiateWithFlags"));
+  return reinterpret_cast<Graph>(made);
 }
 
 Result<std::unique_ptr<Driver>> openDevice(const CudaLibrary &library, CuDevice device, std::string_view name) {

@@ -14,6 +14,8 @@ using CuModule = struct CuModuleObject *;
 using CuFunction = struct CuFunctionObject *;
 using CuStream = struct CuStreamObject *;
 using CuEvent = struct CuEventObject *;
+using CuGraph = struct CuGraphObject *;
+using CuGraphExec = struct CuGraphExecObject *;
 
 enum CuDeviceAttribute : int {
   cuMultiprocessors = 16,
@@ -23,6 +25,9 @@ enum CuDeviceAttribute : int {
 };
 enum CuFunctionAttribute : int { cuMaxThreadsPerBlock = 0, cuStaticSharedBytes = 1, cuMaxDynamicSharedBytes = 8 };
 enum CuJitOption : int { cuJitErrorLogBuffer = 5, cuJitErrorLogBufferBytes = 6 };
+
+// Recording restricts no other call of this thread or of another: the runtime allocates and frees as it likes.
+inline constexpr int cuCaptureRelaxed = 2;
 
 inline constexpr CuResult cuSuccess = 0, cuOutOfMemory = 2, cuNoDevice = 100;
 
@@ -70,6 +75,13 @@ struct CudaApi {
   CuResult (*eventRecord)(CuEvent event, CuStream stream);
   CuResult (*eventSynchronize)(CuEvent event);
   CuResult (*eventElapsedTime)(float *milliseconds, CuEvent from, CuEvent to);
+
+  CuResult (*streamBeginCapture)(CuStream stream, int mode);
+  CuResult (*streamEndCapture)(CuStream stream, CuGraph *graph);
+  CuResult (*graphInstantiate)(CuGraphExec *made, CuGraph graph, unsigned long long flags);
+  CuResult (*graphLaunch)(CuGraphExec graph, CuStream stream);
+  CuResult (*graphDestroy)(CuGraph graph);
+  CuResult (*graphExecDestroy)(CuGraphExec graph);
 
   // Only in the virtual driver, else null: what runtime/vgpu/driver/api_tessera.cpp says.
   const char *(*vgpuChips)();

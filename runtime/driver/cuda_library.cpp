@@ -59,6 +59,15 @@ void bindKernels(Binder &bind, CudaApi &api) {
   bind.required(api.eventElapsedTime, "cuEventElapsedTime");
 }
 
+void bindGraphs(Binder &bind, CudaApi &api) {
+  bind.required(api.streamBeginCapture, "cuStreamBeginCapture_v2");
+  bind.required(api.streamEndCapture, "cuStreamEndCapture");
+  bind.required(api.graphInstantiate, "cuGraphInstantiateWithFlags");
+  bind.required(api.graphLaunch, "cuGraphLaunch");
+  bind.required(api.graphDestroy, "cuGraphDestroy");
+  bind.required(api.graphExecDestroy, "cuGraphExecDestroy");
+}
+
 void bindMemory(Binder &bind, CudaApi &api) {
   bind.required(api.memGetInfo, "cuMemGetInfo_v2");
   bind.required(api.memAlloc, "cuMemAlloc_v2");
@@ -75,6 +84,7 @@ Result<CudaLibrary> bindAll(void *handle, std::string path) {
   bindDevices(bind, library.api);
   bindKernels(bind, library.api);
   bindMemory(bind, library.api);
+  bindGraphs(bind, library.api);
   if (bind.missing)
     return deviceError("the CUDA driver " + library.path + " is too old: it has no " + bind.missing);
   bind.optional(library.api.vgpuChips, "tesseraVgpuChips");

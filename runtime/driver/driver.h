@@ -19,10 +19,12 @@ namespace tessera::driver {
 struct KernelObject {}; // a loaded kernel
 struct QueueObject {};  // an in-order queue of launches; null is the default queue
 struct EventObject {};  // a point in a queue
+struct GraphObject {};  // what a queue recorded
 
 using Kernel = KernelObject *;
 using Queue = QueueObject *;
 using Event = EventObject *;
+using Graph = GraphObject *;
 
 // One launch: `args` as base/artifact.h lays them out, `grid` the programs along each axis, the first the slowest.
 struct Launch {
@@ -62,6 +64,15 @@ public:
   virtual Result<Event> record(Queue queue) = 0;
   virtual void destroy(Event event) = 0;
   virtual Result<double> elapsedMs(Event from, Event to) = 0;
+
+  // Between the two, launches and asynchronous copies of the queue are recorded and do not run; replay() runs them in
+  // their order, as often as it is called, with the arguments and addresses that were recorded: kernels and memory must
+  // outlive the graph. While it records, a queue can be neither synchronized nor replayed into. The default queue
+  // cannot record. endCapture() ends the recording also where it answers an error.
+  virtual Status beginCapture(Queue queue) = 0;
+  virtual Result<Graph> endCapture(Queue queue) = 0;
+  virtual Status replay(Queue queue, Graph graph) = 0;
+  virtual void destroy(Graph graph) = 0;
 
   // The threads that run programs, for host work beside the kernels; null on a GPU.
   virtual ThreadPool *threadPool() { return nullptr; }

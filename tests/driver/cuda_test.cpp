@@ -95,6 +95,38 @@ TEST_P(Cuda, CopiesAndLaunchesOfAStreamKeepTheirOrder) {
   EXPECT_EQ(got, std::vector<float>(256, 15.f));
 }
 
+TEST_P(Cuda, ARecordedGraphReplaysLaunchesAndCopies) {
+  std::vector<float> x(256, 1.f), y(256, 0.f), got(256, -1.f);
+  Buffer dx = floats(x), dy = floats(y);
+  PreparedLaunch step = load(saxpy()).prepare({dx, dy, 3.f}).value();
+  ASSERT_TRUE(stream->beginCapture());
+  ASSERT_TRUE(dx.copyFrom(*stream, x.data(), dx.bytes()));
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(step.launch(*stream));
+  ASSERT_TRUE(dy.copyTo(*stream, got.data(), dy.bytes()));
+  Graph graph = stream->endCapture().value();
+  EXPECT_EQ(read(dy), y) << "what is recorded does not run";
+  for (float times : {1.f, 2.f}) {
+    ASSERT_TRUE(graph.launch(*stream));
+    ASSERT_TRUE(stream->synchronize());
+    EXPECT_EQ(got, std::vector<float>(256, 15.f * times));
+  }
+  ASSERT_TRUE(stream->beginCapture());
+  EXPECT_TRUE(stream->endCapture().value().launch(*stream)) << "an empty graph";
+}
+
+TEST_P(Cuda, AQueueThatRecordsCannotBeWaitedFor) {
+  ASSERT_TRUE(stream->beginCapture());
+  Status waited = stream->synchronize();
+  ASSERT_FALSE(waited);
+  EXPECT_TRUE(contains(waited.error().message, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")) << waited.error().message;
+  Result<Graph> recorded = stream->endCapture(); // whether that call spoiled the recording is the driver's affair
+  EXPECT_FALSE(stream->endCapture());
+  EXPECT_EQ(device->impl().beginCapture(nullptr).error().message,
+            "the default queue cannot record a graph: open a queue of its own");
+  EXPECT_EQ(failure(load(saxpy()), floats({1}), floats({1}), 1.f), "") << "the stream must stay usable";
+}
+
 TEST_P(Cuda, EventsMeasureLaunches) {
   Buffer dx = floats(std::vector<float>(1 << 14)), dy = floats(std::vector<float>(1 << 14));
   LoadedKernel kernel = load(saxpy());

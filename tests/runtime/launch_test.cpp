@@ -93,6 +93,30 @@ TEST_F(Launch, PreparedLaunchRepeatsAndKeepsItsBuffers) {
   }
 }
 
+TEST_F(Launch, ARecordedGraphReplaysLaunchesAndCopies) {
+  Buffer a = tensor({2, 4}), b = tensor({4, 2}), c = tensor({2, 2});
+  std::vector<float> given(8, 1.f), got(4, -1.f);
+  LoadedKernel kernel = gemm();
+  ASSERT_TRUE(stream.beginCapture());
+  EXPECT_FALSE(stream.beginCapture());
+  ASSERT_TRUE(a.copyFrom(stream, given.data(), a.bytes()));
+  ASSERT_TRUE(kernel.launch(stream, a, b, c, 0.f));
+  ASSERT_TRUE(c.copyTo(stream, got.data(), c.bytes()));
+  EXPECT_EQ(stream.synchronize().error().message, "a stream cannot be synchronized while it records a graph");
+  Graph graph = stream.endCapture().value();
+  EXPECT_FALSE(stream.endCapture());
+  EXPECT_EQ(got[0], -1) << "what is recorded does not run";
+  for (float scale : {1.f, 3.f}) {
+    std::fill(given.begin(), given.end(), scale);
+    ASSERT_TRUE(graph.launch(stream));
+    ASSERT_TRUE(stream.synchronize());
+    EXPECT_EQ(got[0], scale * (1 + 3 + 5 + 7));
+  }
+  Device other = Device::open("cpu").value();
+  EXPECT_EQ(graph.launch(other.stream().value()).error().message,
+            "a recorded graph belongs to another device than the stream");
+}
+
 TEST_F(Launch, EmptyGridLaunchesNothing) {
   EXPECT_TRUE(gemm().launch(stream, tensor({0, 4}), tensor({4, 3}), tensor({0, 3}), 0.f));
 }
