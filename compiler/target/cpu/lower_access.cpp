@@ -2,6 +2,7 @@
 // vector access; any other is built lane by lane.
 #include "compiler/passes/inside.h"
 #include "compiler/target/cpu/lower.h"
+#include "compiler/tile/access.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -9,8 +10,8 @@ using namespace mlir;
 namespace tessera::cpu {
 
 // What all registers of one access share.
-struct Lowering::Address {
-  SmallVector<AxisAccess> axes;
+struct CpuLowering::Address {
+  SmallVector<tile::AxisAccess> axes;
   Registers sizes;                 // i64, one an axis
   Registers strides;               // i64, in elements; plain views only
   Value base;                      // pointer
@@ -24,17 +25,17 @@ struct Lowering::Address {
 static Value addI(OpBuilder &b, Location loc, Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
 static Value mulI(OpBuilder &b, Location loc, Value x, Value y) { return arith::MulIOp::create(b, loc, x, y); }
 
-Lowering::Address Lowering::addressOf(Operation *access, tile::ViewType view, Value viewValue) {
+CpuLowering::Address CpuLowering::addressOf(Operation *access, tile::ViewType view, Value viewValue) {
   Location loc = access->getLoc();
   Address a;
-  a.axes = axesOf(access);
+  a.axes = tile::axesOf(access);
   a.base = scalar(viewValue);
   a.sizes = extents.find(viewValue)->second;
-  for (const AxisAccess &axis : a.axes) {
+  for (const tile::AxisAccess &axis : a.axes) {
     bool gathered = axis.kind == tile::Subscript::each;
     a.origins.push_back(axis.index && !gathered ? scalar(axis.index) : Value());
   }
-  if (packedFormat(view))
+  if (tile::packedFormat(view))
     return a;
   Value stride = constantI64(1);
   a.strides.resize(a.axes.size());
@@ -50,7 +51,7 @@ Lowering::Address Lowering::addressOf(Operation *access, tile::ViewType view, Va
 }
 
 // The i64 index of a tile element along a gathered axis.
-Value Lowering::gatheredIndex(Address &a, int axis, int64_t element, Location loc) {
+Value CpuLowering::gatheredIndex(Address &a, int axis, int64_t element, Location loc) {
   Value &index = a.gathered[{axis, element}];
   if (index)
     return index;
@@ -62,7 +63,7 @@ Value Lowering::gatheredIndex(Address &a, int axis, int64_t element, Location lo
 }
 
 // Pointer to the element at tile coordinate `at` of a plain view.
-Value Lowering::elementPointer(Address &a, const Coordinate &at, Type element, Location loc) {
+Value CpuLowering::elementPointer(Address &a, const Coordinate &at, Type element, Location loc) {
   Value offset = a.offset;
   int64_t constant = 0; // along the last axis, whose stride is 1
   for (auto [axis, access] : llvm::enumerate(a.axes)) {
@@ -86,11 +87,11 @@ Value Lowering::elementPointer(Address &a, const Coordinate &at, Type element, L
 
 // Pointer to the byte that holds the element at `at` of a packed view, and (for codes below 8 bits) how far the code
 // must be shifted down in it: a constant, since only columns move it.
-std::pair<Value, int64_t> Lowering::packedPointer(Address &a, tile::LoadOp op, const Coordinate &at) {
+std::pair<Value, int64_t> CpuLowering::packedPointer(Address &a, tile::LoadOp op, const Coordinate &at) {
   Location loc = op.getLoc();
-  const PackedFormat &format = *packedFormat(op.getView().getType());
+  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
   bool codes = *op.getComponent() == tile::Component::codes;
-  const AxisAccess &rows = a.axes[0], &columns = a.axes[1];
+  const tile::AxisAccess &rows = a.axes[0], &columns = a.axes[1];
   int64_t row = rows.tileAxis >= 0 ? at[rows.tileAxis] : 0, column = columns.tileAxis >= 0 ? at[columns.tileAxis] : 0;
 
   // Row: panel number and the row in the panel, the latter a constant where the origin is a whole panel.
@@ -114,7 +115,7 @@ std::pair<Value, int64_t> Lowering::packedPointer(Address &a, tile::LoadOp op, c
   Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
   Value number = addI(b, loc, mulI(b, loc, panel, blocks), block);
   Value offset = mulI(b, loc, number, constantI64(panelBlockBytes(format)));
-  int64_t bit = panelBit(format, *op.getComponent(), fixedRow, codes ? column % format.block : 0);
+  int64_t bit = tile::panelBit(format, *op.getComponent(), fixedRow, codes ? column % format.block : 0);
   if (rowInPanel)
     offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(codes ? 4 : 2)));
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
@@ -125,11 +126,11 @@ std::pair<Value, int64_t> Lowering::packedPointer(Address &a, tile::LoadOp op, c
 
 // What must hold for an access: `all` for every lane of the register (i1), and `lanes` for each (vector of i1). Null is
 // always. Apart, because a condition on the whole register costs one select of the pointer.
-struct Lowering::Guard {
+struct CpuLowering::Guard {
   Value all, lanes;
 };
 
-Lowering::Guard Lowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, Location loc) {
+CpuLowering::Guard CpuLowering::guard(Address &a, const Layout &layout, int64_t r, bool packed, Location loc) {
   Guard out;
   int64_t lanes = layout.lanes();
   auto also = [&](Value &so, Value condition) {
@@ -163,7 +164,7 @@ Lowering::Guard Lowering::guard(Address &a, const Layout &layout, int64_t r, boo
 }
 
 // A loop over the lanes whose mask is set: what masked accesses are where the target has none.
-void Lowering::forEachLane(Value mask, llvm::function_ref<void(Value lane)> body, Location loc) {
+void CpuLowering::forEachLane(Value mask, llvm::function_ref<void(Value lane)> body, Location loc) {
   int64_t lanes = cast<VectorType>(mask.getType()).getNumElements();
   auto loop = scf::ForOp::create(b, loc, constantI64(0), constantI64(lanes), constantI64(1));
   OpBuilder::InsertionGuard restore(b);
@@ -177,7 +178,7 @@ void Lowering::forEachLane(Value mask, llvm::function_ref<void(Value lane)> body
 static int64_t elementBytes(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
 
 // A vector or scalar of `type` from `pointer`, zero where the guard does not hold.
-Value Lowering::guardedLoad(Type type, Value pointer, const Guard &guard, Location loc) {
+Value CpuLowering::guardedLoad(Type type, Value pointer, const Guard &guard, Location loc) {
   int64_t bytes = elementBytes(type);
   if (guard.all)
     pointer = arith::SelectOp::create(b, loc, guard.all, pointer, nothing);
@@ -204,7 +205,7 @@ Value Lowering::guardedLoad(Type type, Value pointer, const Guard &guard, Locati
   return LLVM::LoadOp::create(b, loc, type, sink, bytes);
 }
 
-void Lowering::guardedStore(Value value, Value pointer, const Guard &guard, Location loc) {
+void CpuLowering::guardedStore(Value value, Value pointer, const Guard &guard, Location loc) {
   int64_t bytes = elementBytes(value.getType());
   if (guard.all)
     pointer = arith::SelectOp::create(b, loc, guard.all, pointer, sink);
@@ -230,7 +231,7 @@ static Value laneOf(OpBuilder &b, Location loc, Value value, int64_t lane) {
   return isa<VectorType>(value.getType()) ? vector::ExtractOp::create(b, loc, value, lane).getResult() : value;
 }
 
-Lowering::Guard Lowering::laneGuard(const Guard &guard, int64_t lane, Location loc) {
+CpuLowering::Guard CpuLowering::laneGuard(const Guard &guard, int64_t lane, Location loc) {
   if (!guard.lanes)
     return guard;
   Value set = vector::ExtractOp::create(b, loc, guard.lanes, lane);
@@ -254,11 +255,11 @@ static void explain(Operation *op, const Layout &layout, bool consecutive, const
     remark << layout.registers() * layout.lanes() << " elements one by one: the lanes are not consecutive in memory";
 }
 
-void Lowering::lowerLoad(tile::LoadOp op) {
+void CpuLowering::lowerLoad(tile::LoadOp op) {
   Location loc = op.getLoc();
   Address a = addressOf(op, op.getView().getType(), op.getView());
   Layout layout = layoutOfAccess(op.getType());
-  const PackedFormat *format = packedFormat(op.getView().getType());
+  const PackedFormat *format = tile::packedFormat(op.getView().getType());
   Type type = registerType(op.getType()), element = getElementTypeOrSelf(type);
   if (op.getMask())
     a.mask = &regs(op.getMask());
@@ -297,7 +298,7 @@ void Lowering::lowerLoad(tile::LoadOp op) {
   registers[op] = out;
 }
 
-void Lowering::lowerStore(tile::StoreOp op) {
+void CpuLowering::lowerStore(tile::StoreOp op) {
   Location loc = op.getLoc();
   Address a = addressOf(op, op.getView().getType(), op.getView());
   Layout layout = layoutOfAccess(op.getValue().getType());
@@ -319,7 +320,7 @@ void Lowering::lowerStore(tile::StoreOp op) {
   }
 }
 
-void Lowering::lowerAtomicAdd(tile::AtomicAddOp op) {
+void CpuLowering::lowerAtomicAdd(tile::AtomicAddOp op) {
   Location loc = op.getLoc();
   Address a = addressOf(op, op.getView().getType(), op.getView());
   Layout layout = layoutOfAccess(op.getValue().getType());

@@ -8,29 +8,6 @@ namespace tessera::cpu {
 
 namespace {
 
-Value combine(OpBuilder &b, Location loc, tile::ReduceKind kind, Value x, Value y) {
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x.getType()));
-  if (kind == tile::ReduceKind::sum)
-    return isFloat ? arith::AddFOp::create(b, loc, x, y).getResult() : arith::AddIOp::create(b, loc, x, y).getResult();
-  if (!isFloat)
-    return arith::MaxSIOp::create(b, loc, x, y);
-  Value first = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
-  return arith::SelectOp::create(b, loc, first, x, y);
-}
-
-// A binary tree over the entries: neighbours first.
-template <class T, class Combine> T tree(SmallVector<T> entries, Combine combine) {
-  while (entries.size() > 1) {
-    SmallVector<T> next;
-    for (size_t i = 0; i + 1 < entries.size(); i += 2)
-      next.push_back(combine(entries[i], entries[i + 1]));
-    if (entries.size() % 2)
-      next.push_back(entries.back());
-    entries = std::move(next);
-  }
-  return entries[0];
-}
-
 // Lanes half..2*half moved onto lanes 0..half; the rest is of no interest.
 Value upperHalf(OpBuilder &b, Location loc, Value vector, int64_t half) {
   SmallVector<int64_t> mask;
@@ -39,22 +16,9 @@ Value upperHalf(OpBuilder &b, Location loc, Value vector, int64_t half) {
   return vector::ShuffleOp::create(b, loc, vector, vector, mask);
 }
 
-// The registers of `layout` grouped by their coordinate with `axis` taken out, in ascending order along the axis.
-SmallVector<SmallVector<int64_t>> groups(const Layout &layout, int axis, const Layout &reduced) {
-  SmallVector<SmallVector<int64_t>> out(reduced.registers());
-  std::vector<int64_t> inverse = reduced.inverse();
-  Coordinate shape = reduced.shape();
-  for (int64_t r = 0; r < layout.registers(); ++r) {
-    Coordinate at = layout.at(r, 0);
-    at[axis] = 0;
-    out[inverse[elementNumber(at, shape)] / reduced.lanes()].push_back(r);
-  }
-  return out;
-}
-
 } // namespace
 
-void Lowering::lowerReduce(tile::ReduceOp op) {
+void CpuLowering::lowerReduce(tile::ReduceOp op) {
   Location loc = op.getLoc();
   int axis = op.getAxis();
   Layout from = tile::layoutOf(cast<RankedTensorType>(op.getValue().getType())),
@@ -62,11 +26,11 @@ void Lowering::lowerReduce(tile::ReduceOp op) {
   const Registers &source = regs(op.getValue());
   bool acrossLanes = axis == from.rank() - 1;
   Registers out;
-  for (auto &group : groups(from, axis, to)) {
+  for (auto &group : groupsAlong(from, axis, to)) {
     SmallVector<Value> entries;
     for (int64_t r : group)
       entries.push_back(source[r]);
-    Value value = tree(entries, [&](Value x, Value y) { return combine(b, loc, op.getKind(), x, y); });
+    Value value = combineTree(entries, [&](Value x, Value y) { return combine(b, loc, op.getKind(), x, y); });
     for (int64_t half = acrossLanes ? from.lanes() / 2 : 0; half >= 1; half /= 2)
       value = combine(b, loc, op.getKind(), value, upperHalf(b, loc, value, half));
     if (acrossLanes && from.lanes() > 1)
@@ -76,7 +40,7 @@ void Lowering::lowerReduce(tile::ReduceOp op) {
   registers[op] = out;
 }
 
-void Lowering::lowerArgMax(tile::ArgMaxOp op) {
+void CpuLowering::lowerArgMax(tile::ArgMaxOp op) {
   Location loc = op.getLoc();
   int axis = op.getAxis();
   Layout from = tile::layoutOf(cast<RankedTensorType>(op.getValue().getType())),
@@ -98,7 +62,7 @@ void Lowering::lowerArgMax(tile::ArgMaxOp op) {
             arith::SelectOp::create(b, loc, first, x.second, y.second)};
   };
   Registers out;
-  for (auto &group : groups(from, axis, to)) {
+  for (auto &group : groupsAlong(from, axis, to)) {
     SmallVector<Pair> entries;
     for (int64_t r : group) {
       SmallVector<int32_t> positions;
@@ -109,7 +73,7 @@ void Lowering::lowerArgMax(tile::ArgMaxOp op) {
         attr = DenseElementsAttr::get(VectorType::get({from.lanes()}, b.getI32Type()), ArrayRef(positions));
       entries.push_back({source[r], arith::ConstantOp::create(b, loc, attr)});
     }
-    Pair best = tree(entries, better);
+    Pair best = combineTree(entries, better);
     for (int64_t half = acrossLanes ? from.lanes() / 2 : 0; half >= 1; half /= 2)
       best = better(best, {upperHalf(b, loc, best.first, half), upperHalf(b, loc, best.second, half)});
     if (acrossLanes && from.lanes() > 1)
@@ -120,7 +84,7 @@ void Lowering::lowerArgMax(tile::ArgMaxOp op) {
 }
 
 // Inclusive running sum. Across lanes: log2(lanes) shifted additions in each register, then the total so far.
-void Lowering::lowerScan(tile::ScanOp op) {
+void CpuLowering::lowerScan(tile::ScanOp op) {
   Location loc = op.getLoc();
   int axis = op.getAxis();
   auto type = cast<RankedTensorType>(op.getType());
@@ -131,7 +95,7 @@ void Lowering::lowerScan(tile::ScanOp op) {
   shape[axis] = 1;
   Layout reduced = rowLayout({shape.data(), shape.size()}, acrossLanes ? 1 : layout.lanes());
   auto sum = [&](Value x, Value y) { return combine(b, loc, tile::ReduceKind::sum, x, y); };
-  for (auto &group : groups(layout, axis, reduced)) {
+  for (auto &group : groupsAlong(layout, axis, reduced)) {
     Value total;
     for (int64_t r : group) {
       Value &value = out[r];

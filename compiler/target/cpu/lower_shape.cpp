@@ -32,8 +32,8 @@ Registers transposeSquare(OpBuilder &b, Location loc, Registers square) {
 
 } // namespace
 
-Registers Lowering::gather(const Registers &source, const Layout &sourceLayout, const Layout &resultLayout,
-                           llvm::function_ref<int64_t(int64_t, int64_t)> from) {
+Registers CpuLowering::gather(const Registers &source, const Layout &sourceLayout, const Layout &resultLayout,
+                              llvm::function_ref<int64_t(int64_t, int64_t)> from) {
   int64_t sourceLanes = sourceLayout.lanes(), lanes = resultLayout.lanes(), count = resultLayout.registers();
   Location loc = source.front().getLoc();
   Type element = getElementTypeOrSelf(source.front().getType());
@@ -112,45 +112,13 @@ Registers Lowering::gather(const Registers &source, const Layout &sourceLayout, 
 }
 
 // result element at a coordinate = source element at map(coordinate).
-void Lowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
+void CpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
   Layout from = tile::layoutOf(cast<RankedTensorType>(source.getType()));
   Layout to = tile::layoutOf(cast<RankedTensorType>(result.getType()));
   std::vector<int64_t> inverse = from.inverse();
   Coordinate shape = from.shape();
   registers[result] = gather(regs(source), from, to,
                              [&](int64_t r, int64_t l) { return inverse[elementNumber(map(to.at(r, l)), shape)]; });
-}
-
-void Lowering::lowerBroadcast(tile::BroadcastOp op) {
-  auto shape = cast<RankedTensorType>(op.getValue().getType()).getShape();
-  lowerMove(op.getValue(), op.getResult(), [&](Coordinate at) {
-    at.erase(at.begin(), at.end() - shape.size());
-    for (size_t d = 0; d < shape.size(); ++d)
-      at[d] = shape[d] == 1 ? 0 : at[d];
-    return at;
-  });
-}
-
-void Lowering::lowerReshape(tile::ReshapeOp op) {
-  auto from = cast<RankedTensorType>(op.getValue().getType()).getShape(),
-       to = cast<RankedTensorType>(op.getResult().getType()).getShape();
-  lowerMove(op.getValue(), op.getResult(), [&](Coordinate at) {
-    int64_t number = elementNumber(at, {to.data(), to.size()});
-    Coordinate out(from.size());
-    for (int d = int(from.size()) - 1; d >= 0; --d) {
-      out[d] = number % from[d];
-      number /= from[d];
-    }
-    return out;
-  });
-}
-
-void Lowering::lowerTrans(tile::TransOp op) {
-  lowerMove(op.getValue(), op.getResult(), [](Coordinate at) { return Coordinate{at[1], at[0]}; });
-}
-
-void Lowering::lowerConvert(tile::ConvertOp op) {
-  lowerMove(op.getValue(), op.getResult(), [](Coordinate at) { return at; });
 }
 
 } // namespace tessera::cpu

@@ -1,0 +1,88 @@
+// What lowering a kernel with layouts has in common on every target: a tile becomes SSA values, one a register;
+// control flow, constants and element-wise operations map register by register. A target says what a register is
+// (a vector with lanes on a CPU, one element of each thread on a GPU) and lowers memory, dots, moves and reductions.
+#pragma once
+#include "base/target.h"
+#include "compiler/tile/layouts.h"
+#include "compiler/tile/tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace tessera {
+
+using Registers = llvm::SmallVector<mlir::Value>;
+
+class Lowering {
+public:
+  Lowering(mlir::func::FuncOp kernel, const Target &target) : kernel(kernel), target(target), b(kernel.getContext()) {}
+  virtual ~Lowering() = default;
+
+  // Replaces the kernel by its lowered function of the same name. Emits errors at the user's lines.
+  virtual mlir::LogicalResult run() = 0;
+
+protected:
+  mlir::func::FuncOp kernel;
+  const Target &target;
+  mlir::OpBuilder b;
+  llvm::DenseMap<mlir::Value, Registers> registers; // of every lowered tile and scalar
+  llvm::DenseMap<mlir::Value, Registers> extents;   // of every view: i64 sizes
+  llvm::StringMap<mlir::Value> dims;
+
+  // The type of one register of a tile, or of a scalar; sizes and positions (`index`) are i64.
+  virtual mlir::Type registerType(mlir::Type type) = 0;
+  // Operations of the tile dialect that are not the same everywhere.
+  virtual mlir::LogicalResult lowerTile(mlir::Operation *op) = 0;
+
+  // result element at a coordinate = source element at map(coordinate).
+  virtual void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) = 0;
+
+  // Binds one kernel argument, given its value in the lowered function: a pointer, a size or a scalar.
+  void bindArgument(mlir::BlockArgument argument, mlir::Value value);
+  // The kernel's grid axes in ascending order, with the sizes they run over as i64.
+  mlir::LogicalResult gridAxes(llvm::SmallVectorImpl<std::pair<tile::ProgramOp, mlir::Value>> &axes);
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+
+  int64_t registerCount(mlir::Type type);
+  Registers flat(mlir::ValueRange values); // the registers of several values, one after another
+  Registers &regs(mlir::Value value) { return registers.find(value)->second; }
+  mlir::Value scalar(mlir::Value value) { return regs(value).front(); }
+  mlir::Value constantI64(int64_t value);
+  mlir::Value splat(mlir::Value scalar, mlir::Type registerType); // identity where the register is a scalar
+
+private:
+  mlir::LogicalResult lowerOp(mlir::Operation *op);
+  mlir::LogicalResult lowerElementwise(mlir::Operation *op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
+  void lowerConstant(mlir::arith::ConstantOp op);
+  void lowerBroadcast(tile::BroadcastOp op);
+  void lowerReshape(tile::ReshapeOp op);
+  void lowerTrans(tile::TransOp op);
+  void lowerConvert(tile::ConvertOp op);
+};
+
+// `x + y`, or the larger: the machine's `x > y ? x : y` for floats.
+mlir::Value combine(mlir::OpBuilder &b, mlir::Location loc, tile::ReduceKind kind, mlir::Value x, mlir::Value y);
+
+// A binary tree over the entries: neighbours first.
+template <class T, class Combine> T combineTree(llvm::SmallVector<T> entries, Combine combine) {
+  while (entries.size() > 1) {
+    llvm::SmallVector<T> next;
+    for (size_t i = 0; i + 1 < entries.size(); i += 2)
+      next.push_back(combine(entries[i], entries[i + 1]));
+    if (entries.size() % 2)
+      next.push_back(entries.back());
+    entries = std::move(next);
+  }
+  return entries[0];
+}
+
+// The registers of `layout` grouped by their coordinate with `axis` taken out (as registers of `reduced`), in
+// ascending order along the axis.
+llvm::SmallVector<llvm::SmallVector<int64_t>> groupsAlong(const Layout &layout, int axis, const Layout &reduced);
+
+} // namespace tessera
