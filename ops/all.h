@@ -3,8 +3,12 @@
 #include "ops/arg_max.h"
 #include "ops/attention.h"
 #include "ops/embedding.h"
+#include "ops/gelu_and_mul.h"
 #include "ops/gemm.h"
+#include "ops/group_norm.h"
 #include "ops/kv_append.h"
+#include "ops/layer_norm.h"
+#include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
 #include "ops/quantize.h"
 #include "ops/rms_norm.h"
@@ -18,8 +22,8 @@
 
 namespace tessera::ops {
 
-using All =
-    std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax, ArgMax>;
+using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
+                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

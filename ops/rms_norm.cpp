@@ -24,7 +24,10 @@ void RmsNorm::define(Kernel &k, const Config &c) const {
   });
   Tile scale = rsqrt(reduceSum(squares, 1) / D + eps);
 
-  loop(blocks(D, c.bd), [&](Range j) { store(y(t, j), load(r(t, j)) * scale * load(w(j))); });
+  loop(blocks(D, c.bd), [&](Range j) {
+    Tile weight = onePlus ? load(w(j)) + 1.0 : load(w(j));
+    store(y(t, j), load(r(t, j)) * scale * weight);
+  });
 }
 
 Cost RmsNorm::cost(const Sizes &s) const {

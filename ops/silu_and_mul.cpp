@@ -1,10 +1,10 @@
 #include "ops/silu_and_mul.h"
-#include "ops/constants.h"
+#include "ops/activation.h"
 
 namespace tessera::ops {
 using namespace dsl;
 
-// y = gate / (1 + 2^(-gate · log2 e)) · up. One program owns bd columns of one row.
+// y = silu(gate) · up. One program owns bd columns of one row.
 void SiluAndMul::define(Kernel &k, const Config &c) const {
   auto [T, d] = k.dims("T", "d");
   Tensor x = k.in("x", f32, {T, 2 * d});
@@ -12,7 +12,7 @@ void SiluAndMul::define(Kernel &k, const Config &c) const {
 
   auto [t, j] = k.parallel(blocks(T, 1), blocks(d, c.bd));
   Tile gate = load(x(t, j)), up = load(x(t, j + d));
-  store(y(t, j), gate / (exp2(gate * -log2e) + 1.0) * up);
+  store(y(t, j), activate(Activation::silu, gate) * up);
 }
 
 Cost SiluAndMul::cost(const Sizes &s) const {

@@ -4,6 +4,7 @@
 // the kernel's inputs; tensors are row-major. Nothing is checked: spans must have the stated shapes. Thread-safe.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,15 @@ Quantized quantize(std::span<const float> x, int64_t columns);
 
 // y = x · rsqrt(mean(x²) + eps) · w over rows of w.size() values.
 template <class T> std::vector<T> rmsNorm(Values x, Values w, double eps);
+
+// Rows of w.size() channels, each a run of `run` values, in `groups` equal groups: y = (x - mean) / sqrt(var + eps) ·
+// w[c] + b[c] with the mean and the variance of a row's group. An empty b is zero.
+struct GroupShape {
+  size_t groups, run;
+};
+template <class T> std::vector<T> groupNorm(GroupShape shape, Values x, Values w, Values b, double eps);
+// The same of whole rows of w.size() values.
+template <class T> std::vector<T> layerNorm(Values x, Values w, Values b, double eps);
 
 // Which coordinates of a head turn together, and how many turn at all.
 struct RopeShape {
@@ -68,6 +78,16 @@ std::vector<T> attention(const AttentionShape &shape, Values q, Values k, Values
 
 // y[t, i] = silu(x[t, i]) · x[t, d + i]; x [T, 2d].
 template <class T> std::vector<T> siluAndMul(Values x, int64_t d);
+
+// x / (1 + exp(-x)); x Φ(x) with the normal distribution's Φ; its tanh approximation; cap · tanh(x / cap).
+double silu(double x);
+double gelu(double x);
+double geluTanh(double x);
+double softCap(double x, double cap);
+// f of every element.
+std::vector<double> map(Values x, const std::function<double(double)> &f);
+// y[t, i] = gelu(x[t, i]) · x[t, d + i]; x [T, 2d].
+std::vector<double> geluAndMul(Values x, int64_t d, bool tanh);
 
 // y = exp(x - max) / sum over rows of `columns` values.
 template <class T> std::vector<T> softmax(Values x, int64_t columns);
