@@ -236,8 +236,9 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
   const Chip &chip = *current()->device->chip;
   switch (attribute) {
   case 0:
-    *value =
-        f.maxThreads[0] ? int(f.maxThreads[0] * std::max(1u, f.maxThreads[1]) * std::max(1u, f.maxThreads[2])) : 1024;
+    *value = int(mostThreads(p));
+    if (f.maxThreads[0])
+      *value = std::min(*value, int(f.maxThreads[0] * std::max(1u, f.maxThreads[1]) * std::max(1u, f.maxThreads[2])));
     break;
   case 1:
     *value = int(p.sharedBytes);
@@ -246,10 +247,10 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
     *value = 0;
     break;
   case 3:
-    *value = int(p.localBytes);
+    *value = int(p.resources.stackBytes);
     break;
   case 4:
-    *value = int(p.registers);
+    *value = int(p.resources.registers);
     break;
   case 5:
     *value = int(function->module->ptx.version());
@@ -371,8 +372,7 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, CUfun
     return INVALID_VALUE;
   if (!alive(function, functionKind))
     return INVALID_HANDLE;
-  *blocks = int(blocksPerSm(*function->program, *current()->device->chip, uint32_t(threads),
-                            function->program->dynamicSharedOffset + shared));
+  *blocks = int(occupancyOf(*function->program, *current()->device->chip, uint32_t(threads), shared).blocksPerSm);
   return SUCCESS;
 }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function, int threads, size_t shared) {
@@ -391,8 +391,7 @@ CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int *grid, int *block, CUfunc
   uint32_t best = 0;
   for (int threads = 32; threads <= (limit > 0 ? limit : 1024) && threads <= 1024; threads += 32) {
     size_t bytes = sharedOf ? sharedOf(threads) : shared;
-    uint32_t fit =
-        blocksPerSm(*function->program, chip, uint32_t(threads), function->program->dynamicSharedOffset + bytes);
+    const uint32_t fit = occupancyOf(*function->program, chip, uint32_t(threads), bytes).blocksPerSm;
     if (fit * uint32_t(threads) >= best && fit) {
       best = fit * uint32_t(threads);
       *block = threads;

@@ -80,7 +80,7 @@ CUresult validateLaunch(const FunctionObject &function, const KernelNodeParams &
     return INVALID_VALUE;
   if (size > 1 && (chip.arch < 90 || size > (function.nonPortableCluster ? 16u : 8u)))
     return INVALID_CLUSTER_SIZE;
-  uint32_t fit = blocksPerSm(program, chip, uint32_t(threads), program.dynamicSharedOffset + s.sharedBytes);
+  const uint32_t fit = occupancyOf(program, chip, uint32_t(threads), s.sharedBytes).blocksPerSm;
   if (!fit)
     return LAUNCH_OUT_OF_RESOURCES;
   if (cooperative && uint64_t(s.gridX) * s.gridY * s.gridZ > uint64_t(fit) * chip.sms)

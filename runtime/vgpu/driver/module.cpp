@@ -1,4 +1,5 @@
 // Loading PTX: parsing, placing variables, decoding every kernel, so that what is not understood is refused here.
+#include "runtime/vgpu/driver/ptxas.h"
 #include "runtime/vgpu/driver/state.h"
 #include "runtime/vgpu/ptx/parser.h"
 #include <cstring>
@@ -94,6 +95,17 @@ CUresult loadModule(CUcontext context, std::string_view text, ModuleObject *&mod
     FunctionObject &function = made->functions.emplace_back();
     function.module = made.get();
     function.program = std::move(*program);
+  }
+  if (state().options.askAssembler && !made->functions.empty()) {
+    const auto known = assembled(text, "sm_" + std::to_string(chip) + (specific ? "a" : ""));
+    for (FunctionObject &f : made->functions)
+      if (const auto found = known.find(f.program->name); found != known.end()) {
+        Resources &r = f.program->resources;
+        r.registers = found->second.registers;
+        r.spillBytes = found->second.spillBytes;
+        r.stackBytes = found->second.stackBytes;
+        r.from = "ptxas";
+      }
   }
   for (FunctionObject &f : made->functions) {
     // The module was moved into its object before it was decoded, so the pointers in the programs stay.

@@ -53,8 +53,9 @@ std::string countersJson(const Launch &launch, const Report &r) {
     pipes += (i ? "," : "") + field(pipeNames[i], r.pipes[i]);
   double lanesActive = r.warpInstructions ? double(r.threadInstructions) / double(r.warpInstructions) : 0;
   return "{" + field("blocks", launch.blocks()) + "," + field("threads_per_block", uint64_t(launch.threads())) + "," +
-         field("blocks_per_sm", uint64_t(r.blocksPerSm)) + "," +
-         (launch.program->registers ? field("registers", uint64_t(launch.program->registers)) + "," : "") +
+         field("blocks_per_sm", uint64_t(r.occupancy.blocksPerSm)) + "," +
+         field("registers", uint64_t(launch.program->resources.registers)) + "," +
+         field("registers_from", launch.program->resources.from) + "," +
          field("shared_bytes", uint64_t(launch.program->dynamicSharedOffset) + launch.dynamicShared) + "," +
          field("warp_instructions", r.warpInstructions) + "," + field("thread_instructions", r.threadInstructions) +
          "," + field("lanes_active", lanesActive) + ",\"warp_instructions_by_pipe\":{" + pipes + "}," +

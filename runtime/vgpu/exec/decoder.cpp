@@ -104,6 +104,11 @@ ptx::Type Decoder::typeOf(const ptx::Operand &operand) const {
   return operand.kind == ptx::Operand::Kind::reg ? function->registers[size_t(operand.reg)].type : ptx::Type::none;
 }
 
+void Decoder::touch(const ptx::Operand &operand, bool write) {
+  if (instruction && operand.reg >= 0)
+    touches.push_back({uint32_t(instruction - function->body.data()), operand.reg, write});
+}
+
 // The constant that an immediate or a symbol's address stands for.
 bool Decoder::value(const ptx::Operand &operand, uint64_t &bits, bool &isConstant) {
   isConstant = true;
@@ -149,6 +154,7 @@ uint32_t Decoder::in(const ptx::Operand &operand, ptx::Type type) {
     if (have.kind == 'p' || want.bits == 128 || have.bits == 128)
       return refuse("the operand " + std::string(operand.name) + " has the wrong type"), 0;
     uint32_t plane = planeOf(operand.reg);
+    touch(operand, false);
     if ((have.bits == 64) == wide && have.bits >= want.bits)
       return plane;
     if (have.bits == 64 && !wide) {
@@ -218,6 +224,7 @@ uint32_t Decoder::out(const ptx::Operand &operand, ptx::Type type) {
   if (have.kind == 'p' || have.bits == 128 || want.bits == 128 || have.bits < std::min<uint32_t>(want.bits, 64))
     return refuse("the destination " + std::string(operand.name) + " has the wrong type"), 0;
   uint32_t plane = planeOf(operand.reg);
+  touch(operand, true);
   bool grow = have.bits == 64 && want.bits < 64, sign = want.kind == 's' && want.bits < have.bits;
   if (!grow && !sign)
     return plane;
@@ -243,7 +250,12 @@ uint32_t Decoder::predicateIn(const ptx::Operand &operand, bool &negated) {
   if (operand.kind != ptx::Operand::Kind::reg || typeOf(operand) != ptx::Type::pred)
     return refuse("expected a predicate"), 0;
   negated = operand.negated;
-  uint32_t &p = frame->predicateOf[size_t(operand.reg)];
+  touch(operand, false);
+  return predicateOf(operand.reg);
+}
+
+uint32_t Decoder::predicateOf(int32_t reg) {
+  uint32_t &p = frame->predicateOf[size_t(reg)];
   if (p == nowhere)
     p = program.predicates++;
   return p;
@@ -252,8 +264,10 @@ uint32_t Decoder::predicateIn(const ptx::Operand &operand, bool &negated) {
 uint32_t Decoder::predicateOut(const ptx::Operand &operand) {
   if (operand.kind == ptx::Operand::Kind::sink)
     return program.predicates++;
-  bool negated = false;
-  return predicateIn(operand, negated);
+  if (operand.kind != ptx::Operand::Kind::reg || typeOf(operand) != ptx::Type::pred)
+    return refuse("expected a predicate"), 0;
+  touch(operand, true);
+  return predicateOf(operand.reg);
 }
 
 bool Decoder::immediate(const ptx::Operand &operand, int64_t &number) {
@@ -281,6 +295,7 @@ Decoder::Address Decoder::address(const ptx::Operand &operand, ptx::Space space)
     }
     a.wide = info(type).bits == 64;
     a.plane = planeOf(operand.reg);
+    touch(operand, false);
     a.offset = operand.offset;
     return a;
   }

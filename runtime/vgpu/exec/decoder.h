@@ -1,7 +1,7 @@
 // Turns instructions of a parsed kernel into operations: resolves operands to planes, symbols to addresses.
 #pragma once
 #include "base/result.h"
-#include "runtime/vgpu/exec/program.h"
+#include "runtime/vgpu/exec/liveness.h"
 #include <functional>
 #include <map>
 #include <unordered_map>
@@ -41,6 +41,7 @@ public:
   void before(Op op);
   void after(Op op);
   ptx::Type typeOf(const ptx::Operand &operand) const; // of a register, none otherwise
+  void touch(const ptx::Operand &operand, bool write); // this instruction reads or writes the register: for liveness
 
   const ptx::Module &module;
   const ptx::Function *function = nullptr;
@@ -52,7 +53,6 @@ public:
   bool decodeControl(const ptx::Instruction &i, Op &op);
 
 private:
-  friend struct Flow;
   struct Frame {                                      // static places of one function
     std::vector<uint32_t> planes;                     // by register; nowhere until used
     std::vector<uint32_t> predicateOf;                // by register
@@ -68,8 +68,9 @@ private:
   bool value(const ptx::Operand &operand, uint64_t &bits, bool &isConstant);
   Frame &frameOf(const ptx::Function &f);
   uint32_t planeOf(int32_t reg);
+  uint32_t predicateOf(int32_t reg);
   bool call(const ptx::Instruction &i, Op &op);
-  void linkBranches();
+  FunctionNeed combine(const ptx::Function &f);
 
   const SymbolTable &symbols;
   std::map<const ptx::Function *, Frame> frames;
@@ -79,6 +80,8 @@ private:
   std::map<std::pair<uint64_t, bool>, uint32_t> constants;
   std::map<Special, uint32_t> specials;
   std::unordered_map<std::string, uint32_t> sharedNames; // the module's shared variables: offset
+  std::vector<RegisterTouch> touches;                    // of the function that is being decoded
+  std::map<const ptx::Function *, FunctionNeed> needs;
   std::string failure;
   std::vector<std::pair<uint32_t, const ptx::Function *>> callSites; // code index, callee
 };

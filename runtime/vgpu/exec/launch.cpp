@@ -24,25 +24,11 @@ double modelUs(const Launch &launch, const Report &r) {
   counts.sharedWavefronts = double(r.sharedWavefronts);
   counts.l2Bytes = counts.dramBytes = double(r.globalSectors) * 32;
   counts.tensorFlop[size_t(TensorType::f16)] = r.tensorWork; // weighed already
-  const LaunchShape shape{double(launch.blocks()), launch.threads(), std::max(launch.program->registers, 16u),
+  const LaunchShape shape{double(launch.blocks()), launch.threads(), launch.program->resources.registers,
                           uint32_t(launch.program->dynamicSharedOffset + launch.dynamicShared)};
   return estimate(*launch.chip, calibrationOf(launch.chip->id).constants, shape, counts).microseconds;
 }
 } // namespace
-
-uint32_t blocksPerSm(const Program &program, const Chip &chip, uint32_t threads, uint64_t sharedBytes) {
-  uint32_t warps = (threads + lanes - 1) / lanes;
-  if (threads == 0 || threads > 1024 || sharedBytes > uint64_t(chip.limits.sharedPerBlockKiB) * 1024)
-    return 0;
-  uint32_t count = std::min(chip.limits.blocksPerSm, chip.limits.warpsPerSm / warps);
-  uint64_t reserved = chip.arch >= 80 ? 1024 : 0; // of shared memory, for the system, by block
-  if (sharedBytes + reserved)
-    count = uint32_t(std::min<uint64_t>(count, uint64_t(chip.limits.sharedPerSmKiB) * 1024 / (sharedBytes + reserved)));
-  uint32_t perThread = std::max(program.registers, 16u);
-  uint32_t perWarp = (perThread * lanes + 255) / 256 * 256;
-  count = std::min(count, 65536 / (perWarp * warps));
-  return count;
-}
 
 Report runLaunch(Launch &launch) {
   const Program &program = *launch.program;
@@ -104,8 +90,7 @@ Report runLaunch(Launch &launch) {
       report.sharedIdeal += c.ideal;
     }
   }
-  report.blocksPerSm =
-      blocksPerSm(program, *launch.chip, launch.threads(), program.dynamicSharedOffset + launch.dynamicShared);
+  report.occupancy = occupancyOf(program, *launch.chip, launch.threads(), launch.dynamicShared);
   report.modelledUs = modelUs(launch, report);
   return report;
 }
@@ -116,7 +101,7 @@ std::string describe(const Launch &launch, const Report &r) {
   const Program &program = *launch.program;
   std::snprintf(line, sizeof line, "%s on %.*s: %" PRIu64 " blocks of %u threads, %u blocks per SM\n",
                 program.name.c_str(), int(launch.chip->name.size()), launch.chip->name.data(), launch.blocks(),
-                launch.threads(), r.blocksPerSm);
+                launch.threads(), r.occupancy.blocksPerSm);
   out += line;
   std::snprintf(line, sizeof line, "  modelled %.2f us; %" PRIu64 " warp instructions, %.1f lanes active\n",
                 r.modelledUs, r.warpInstructions,

@@ -1,6 +1,7 @@
 // Running a whole grid: blocks over worker threads, counts merged, a modelled duration.
 #pragma once
 #include "runtime/vgpu/exec/block.h"
+#include "runtime/vgpu/exec/resources.h"
 
 namespace tessera::vgpu {
 
@@ -12,15 +13,12 @@ struct Report {
   uint64_t sharedWavefronts = 0, sharedIdeal = 0;
   double tensorFlop = 0; // of all types, and what they weigh against f16 (8-bit: half, tf32: twice)
   double tensorWork = 0;
-  uint32_t blocksPerSm = 0; // occupancy
+  Occupancy occupancy;
   double modelledUs = 0;
 };
 
 // Executes the launch; findings are in launch.findings, and the grid stops at the first.
 Report runLaunch(Launch &launch);
-
-// Blocks of this shape that fit one SM at a time; 0 when not even one does.
-uint32_t blocksPerSm(const Program &program, const Chip &chip, uint32_t threads, uint64_t sharedBytes);
 
 // The report as text: totals, then the source lines that cost most.
 std::string describe(const Launch &launch, const Report &report);

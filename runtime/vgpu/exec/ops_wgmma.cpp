@@ -197,8 +197,10 @@ bool wgmma(Decoder &d, const Instruction &i, Op &op) {
   op.run = runWgmma;
   if (i.operands[0].elements.size() != (td == Type::f16 ? N / 4 : N / 2))
     return d.refuse("the number of accumulator registers does not fit");
-  for (const Operand &e : i.operands[0].elements)
+  for (const Operand &e : i.operands[0].elements) {
+    d.touch(e, false); // what was accumulated so far
     op.more.push_back(d.out(e, Type::b32));
+  }
   op.a = op.c = nowhere;
   bool registers = i.operands[1].kind == Operand::Kind::vector;
   if (registers) {

@@ -24,6 +24,7 @@ Options optionsFromEnvironment() {
   }
   if (uint64_t limit = std::strtoull(read("TESSERA_VGPU_LIMIT").data(), nullptr, 10))
     options.limit = limit;
+  options.askAssembler = read("TESSERA_VGPU_REGISTERS") != "liveness";
   options.threads = uint32_t(std::strtoul(read("TESSERA_VGPU_THREADS").data(), nullptr, 10));
   return options;
 }

@@ -118,6 +118,16 @@ struct Parameter {
   uint32_t offset = 0, size = 0;
 };
 
+// What a thread of the kernel takes from the SM.
+struct Resources {
+  uint32_t registers = 16;            // 32-bit, as they are allocated
+  uint32_t spillBytes = 0;            // of local memory, for values that found no register
+  uint32_t stackBytes = 0;            // of local memory in all: the kernel's own, calls, spills
+  std::string_view from = "liveness"; // who counted: "liveness" or "ptxas"
+  uint32_t live = 0, predicates = 0;  // most values that live at once, by liveness: 32-bit units, predicates
+  uint32_t peakLine = 0;              // of the PTX text, where that is
+};
+
 struct Program {
   std::string name;
   const ptx::Module *module = nullptr;
@@ -132,8 +142,8 @@ struct Program {
   uint32_t parameterBytes = 0;
   uint32_t sharedBytes = 0; // static
   uint32_t dynamicSharedOffset = 0;
-  uint32_t localBytes = 0;  // per lane: .local, and .param of called functions
-  uint32_t registers = 0;   // 32-bit registers a thread needs at least (peak of live values)
+  uint32_t localBytes = 0; // per lane: .local, and .param of called functions
+  Resources resources;
   bool usesAtomics = false; // results may depend on the order of blocks
   bool usesClusters = false;
 };

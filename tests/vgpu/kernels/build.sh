@@ -12,3 +12,14 @@ compile matrix sm_75
 compile matrix sm_80
 compile hopper sm_90a
 compile speed sm_80
+# What ptxas allocates, which tests/vgpu/registers_test.cpp holds the estimate from liveness to.
+{
+  ptxas --version | tail -1 | sed 's/^/# ptxas -v, /; s/$/: file, kernel, registers, bytes of stack, bytes of spill stores/'
+  for file in *.ptx; do
+    target=${file#*.}
+    ptxas -v -arch="${target%.ptx}" "$file" -o /dev/null 2>&1 | awk -v file="$file" '
+      /Compiling entry/ { split($0, part, "\047"); name = part[2] }
+      /bytes stack frame/ { stack = $1; spill = $5 }
+      /Used .* registers/ && name { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^registers/) print file, name, $i, stack, spill; name = "" }'
+  done
+} > registers.txt
