@@ -1,4 +1,5 @@
 #include "ops/rope.h"
+#include <algorithm>
 
 namespace tessera::ops {
 using namespace dsl;
@@ -10,14 +11,25 @@ void Rope::define(Kernel &k, const Config &c) const {
                      std::to_string(rotaryDim)))
     return;
   int64_t half = rotaryDim / 2;
+  bool sectioned = sections != std::array<int, 3>{};
+  if (!k.require(!sectioned || (std::ranges::min(sections) >= 0 && sections[0] + sections[1] + sections[2] == half),
+                 "rope's sections cover the " + std::to_string(half) + " pairs that turn, each once"))
+    return;
   auto [T, P] = k.dims("T", "P");
   Tensor x = k.inOut("x", f32, {T, heads, headDim});
-  Tensor pos = k.in("pos", i32, {T});
+  Tensor pos = sectioned ? k.in("pos", i32, {3, T}) : k.in("pos", i32, {T});
   Tensor cosTable = k.in("cos", f32, {P, half});
   Tensor sinTable = k.in("sin", f32, {P, half});
 
   auto [t, h, i] = k.parallel(each(T), each(heads), blocks(half, c.bd));
-  Tile p = load(pos(t)), cosine = load(cosTable(p, i)), sine = load(sinTable(p, i));
+  auto angles = [&](const Tensor &table) {
+    if (!sectioned)
+      return load(table(load(pos(t)), i));
+    Tile time = load(table(load(pos(0, t)), i)), height = load(table(load(pos(1, t)), i)),
+         width = load(table(load(pos(2, t)), i));
+    return where(i.pos() < sections[0], time, where(i.pos() < sections[0] + sections[1], height, width));
+  };
+  Tile cosine = angles(cosTable), sine = angles(sinTable);
 
   auto turn = [&](View first, View second, auto... mask) {
     Tile a = load(first, mask...), b = load(second, mask...);
@@ -31,7 +43,11 @@ void Rope::define(Kernel &k, const Config &c) const {
 }
 
 Rope Rope::of(DType, const Sizes &s) {
-  return {int(at(s, "heads")), int(at(s, "headDim")), int(at(s, "rotaryDim")), at(s, "interleaved") != 0};
+  return {int(at(s, "heads")),
+          int(at(s, "headDim")),
+          int(at(s, "rotaryDim")),
+          at(s, "interleaved") != 0,
+          {int(at(s, "timePairs")), int(at(s, "heightPairs")), int(at(s, "widthPairs"))}};
 }
 
 Cost Rope::cost(const Sizes &s) const {

@@ -3,6 +3,7 @@
 // adaptive tolerance rule compares a kernel's error with that one's). Inputs are doubles that hold the exact values of
 // the kernel's inputs; tensors are row-major. Nothing is checked: spans must have the stated shapes. Thread-safe.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -53,6 +54,9 @@ struct RopeShape {
 };
 // x [T, heads, headDim], pos [T], cos and sin [P, rotaryDim / 2]. Coordinates past rotaryDim are copied.
 template <class T> std::vector<T> rope(RopeShape shape, Values x, Ints pos, Values cosTable, Values sinTable);
+// sections: pos [3, T], and pair i takes the row of pos that its section says.
+template <class T>
+std::vector<T> rope(RopeShape shape, std::array<int, 3> sections, Values x, Ints pos, Values cosTable, Values sinTable);
 // cos and sin of p · theta^(-2i / rotaryDim), i < rotaryDim / 2, p < positions.
 struct RopeTables {
   std::vector<double> cosTable, sinTable;

@@ -7,7 +7,6 @@
 #include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
 #include "ops/rms_norm.h"
-#include "ops/rope.h"
 #include "ops/silu_and_mul.h"
 #include "ops/softmax.h"
 #include "tests/conformance/on_target.h"
@@ -146,34 +145,7 @@ TEST_P(RowsTest, EmbeddingCopiesDenseRows) {
   }
 }
 
-// ---- rope and the cache ----
-
-static void checkRope(const Target &target, const ops::Rope &op, std::vector<int32_t> pos, double theta) {
-  int64_t positions = 1 + *std::ranges::max_element(pos), tokens = int64_t(pos.size()), half = op.rotaryDim / 2;
-  reference::RopeTables tables = reference::ropeTables(positions, op.rotaryDim, theta);
-  std::vector<float> cosine(tables.cosTable.begin(), tables.cosTable.end()),
-      sine(tables.sinTable.begin(), tables.sinTable.end());
-  std::vector<float> x = randomFloats(tokens * op.heads * op.headDim, 5);
-  Argument inOut = Argument::inOut(f32, {tokens, op.heads, op.headDim}, x);
-  launch(target, trace(op, op.defaultConfig(target)),
-         {inOut, Argument::in({tokens}, pos), Argument::in(f32, {positions, half}, cosine),
-          Argument::in(f32, {positions, half}, sine)});
-  reference::RopeShape shape{op.heads, op.headDim, op.rotaryDim, op.interleaved};
-  std::vector<double> oracle = reference::rope<double>(shape, widen(x), pos, widen(cosine), widen(sine));
-  expectClose(inOut.floats(), oracle, 1e-10, std::to_string(op.headDim) + "/" + std::to_string(op.rotaryDim));
-}
-
-TEST_P(RowsTest, Rope) {
-  for (bool interleaved : {false, true})
-    for (auto [headDim, rotaryDim] : {std::pair{64, 64}, {80, 80}, {64, 16}, {64, 48}, {128, 64}, {256, 256}})
-      checkRope(target(), {3, headDim, rotaryDim, interleaved}, {0, 5, 4, 1999}, 1e4);
-}
-TEST_P(RowsTest, DISABLED_RopeFullGrid) {
-  for (bool interleaved : {false, true})
-    for (int headDim : {64, 80, 96, 112, 128, 256})
-      for (int quarter : {1, 2, 3, 4})
-        checkRope(target(), {9, headDim, headDim * quarter / 4, interleaved}, {131071, 0, 70000, 3}, 5e5);
-}
+// ---- the cache ----
 
 TEST_P(RowsTest, KvAppendWritesItsSlotsAndNothingElse) {
   for (DType cache : {f16, f32, bf16}) {
