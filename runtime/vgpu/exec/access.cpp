@@ -149,6 +149,8 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
   Block &mine = *w.block;
   u64 alignment = std::min<u64>(x.bytes, op.bytes * u64(op.count ? op.count : 1));
   const Options &options = w.launch->options;
+  SharedUse use = x.use();
+  x.rewrites = 0;
   u64 active = 0;
   for (u32 l = 0; l < lanes; ++l) {
     if (!(x.mask >> l & 1))
@@ -177,9 +179,11 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
              "the shared offset " + std::to_string(offset) + " is not a multiple of " + std::to_string(alignment));
       return false;
     }
-    if (options.checkShared && !checkShared(w, *block, l, offset, x.bytes, x.use()))
+    if (options.checkShared && !checkShared(w, *block, l, offset, x.bytes, use, x.compares ? &x.rewrites : nullptr))
       return false;
     x.at[l] = block->shared.data() + offset;
+    if (x.atomic && options.checkShared) [[unlikely]]
+      atomicOrder(w, *block, u32(offset / 4), x);
   }
   OpCount &count = w.worker->counts[w.pc - 1];
   count.transactions += wavefronts(x);
@@ -222,91 +226,6 @@ bool resolveParam(Warp &w, Access &x) {
   return true;
 }
 } // namespace
-
-bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use) {
-  if (!w.launch->options.checkShared)
-    return true;
-  // Whole words that are read without any doubt: most accesses.
-  if (use == SharedUse::read && ((offset | bytes) & 3) == 0 && &block == w.block) {
-    u64 word = offset >> 2, end = (offset + bytes) >> 2;
-    while (word < end && block.shadow.readWhole(word, w.index, w.clock.data()))
-      ++word;
-    if (word == end)
-      return true;
-  }
-  Shadow &shadow = block.shadow;
-  if (&block != w.block) { // ordering between blocks of a cluster is not tracked
-    bool writes = use == SharedUse::write || use == SharedUse::atomicWrite || use == SharedUse::beginAsync;
-    for (u64 at = offset; writes && at < offset + bytes; at = (at | 3) + 1)
-      shadow.remoteWrite(at >> 2, u8(((1u << std::min<u64>(4 - (at & 3), offset + bytes - at)) - 1) << (at & 3)),
-                         use == SharedUse::beginAsync);
-    return true;
-  }
-  const u32 *clock = w.clock.data();
-  for (u64 at = offset; at < offset + bytes;) {
-    u64 word = at >> 2, from = at & 3, n = std::min<u64>(4 - from, offset + bytes - at);
-    u8 mask = u8(((1u << n) - 1) << from);
-    Shadow::Answer answer;
-    switch (use) {
-    case SharedUse::read:
-      answer = shadow.read(word, mask, w.index, clock, false);
-      break;
-    case SharedUse::atomicRead:
-      answer = shadow.read(word, mask, w.index, clock, true);
-      break;
-    case SharedUse::write:
-      answer = shadow.write(word, mask, w.index, clock, false);
-      break;
-    case SharedUse::atomicWrite:
-      answer = shadow.write(word, mask, w.index, clock, true);
-      break;
-    case SharedUse::beginAsync:
-      answer = shadow.beginAsync(word, mask, w.index, clock);
-      break;
-    case SharedUse::readAsync:
-      answer = shadow.readAsync(word, mask, w.index, clock, block.proxyFences.data(),
-                                w.proxyView.empty() ? nullptr : w.proxyView.data());
-      break;
-    }
-    if (answer.verdict != Shadow::Verdict::fine) [[unlikely]] {
-      std::string where = "shared memory at offset " + std::to_string(at);
-      std::string other = std::to_string(answer.otherWarp);
-      Fault fault = Fault::race;
-      std::string what;
-      switch (answer.verdict) {
-      case Shadow::Verdict::uninitialised:
-        fault = Fault::uninitialised;
-        what = "read of " + where + " that nobody in the block has written";
-        break;
-      case Shadow::Verdict::readAfterWrite:
-        what = "reads " + where + " that warp " + other + " wrote, with no barrier between";
-        break;
-      case Shadow::Verdict::writeAfterWrite:
-        what = "writes " + where + " that warp " + other + " wrote, with no barrier between";
-        break;
-      case Shadow::Verdict::writeAfterRead:
-        what = "writes " + where + " that warp " + other + " reads, with no barrier between";
-        break;
-      case Shadow::Verdict::inFlight:
-        fault = Fault::missingWait;
-        what = "touches " + where + " while an asynchronous copy that warp " + other +
-               " started is in flight; a wait is missing";
-        break;
-      case Shadow::Verdict::unfenced:
-        fault = Fault::missingWait;
-        what =
-            "the async proxy reads " + where + " that warp " + other + " wrote; fence.proxy.async is missing between";
-        break;
-      case Shadow::Verdict::fine:
-        break;
-      }
-      w.fail(fault, lane, at, what);
-      return false;
-    }
-    at += n;
-  }
-  return true;
-}
 
 void gatherAddresses(Warp &w, const Op &op, Access &x) {
   if (op.flag & 1) {

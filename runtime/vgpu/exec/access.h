@@ -5,7 +5,8 @@
 namespace tessera::vgpu {
 
 // How shared memory is touched, for the checker.
-enum class SharedUse : u8 { read, atomicRead, write, atomicWrite, beginAsync, readAsync };
+// beginCopy is cp.async, of the generic proxy; beginAsync and readAsync are those of the async proxy.
+enum class SharedUse : u8 { read, atomicRead, write, atomicWrite, atomicUpdate, beginCopy, beginAsync, readAsync };
 
 struct Access {
   u64 address[lanes]; // in the space; generic ones are sorted out
@@ -14,12 +15,16 @@ struct Access {
   u32 bytes = 4; // of each lane
   bool write = false, read = true;
   bool atomic = false; // races with other atomics are none
-  bool async = false;  // an asynchronous copy: into shared memory, or read by the async proxy
+  bool async = false;  // the destination of cp.async
+  static constexpr u8 acquire = 1, release = 2;
+  u8 order = 0;          // of an atomic access
+  bool compares = false; // the caller looks at `rewrites`
+  u32 rewrites = 0;      // answer: lanes that write what another lane of the warp wrote and nobody ordered
 
   SharedUse use() const {
     if (async)
-      return write ? SharedUse::beginAsync : SharedUse::readAsync;
-    return write    ? (atomic ? SharedUse::atomicWrite : SharedUse::write)
+      return SharedUse::beginCopy;
+    return write    ? (atomic ? (read ? SharedUse::atomicUpdate : SharedUse::atomicWrite) : SharedUse::write)
            : atomic ? SharedUse::atomicRead
                     : SharedUse::read;
   }
@@ -31,8 +36,26 @@ bool resolve(Warp &w, const Op &op, ptx::Space space, Access &access);
 // Lane addresses of a memory operation: plane op.a (64-bit when op.flag bit 0), plus op.imm.
 void gatherAddresses(Warp &w, const Op &op, Access &access);
 
-// Checks bytes [offset, offset + bytes) of the block's shared memory for a warp; counts nothing.
-bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use);
+// Checks bytes [offset, offset + bytes) of the block's shared memory for a lane; counts nothing. With `rewrites`, a
+// store over what another lane of the warp stored is noted there and not reported.
+bool checkSharedClosely(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use, u32 *rewrites);
+inline bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, SharedUse use,
+                        u32 *rewrites = nullptr) {
+  // Whole words that are read without any doubt: most accesses.
+  if (use == SharedUse::read && ((offset | bytes) & 3) == 0 && &block == w.block) {
+    u64 word = offset >> 2, end = (offset + bytes) >> 2;
+    w.viewer.lane = lane;
+    while (word < end && block.shadow.readWhole(word, w.viewer))
+      ++word;
+    if (word == end)
+      return true;
+  }
+  return checkSharedClosely(w, block, lane, offset, bytes, use, rewrites);
+}
+
+// Order (order.cpp): a memory fence; an atomic access to a word of shared memory.
+void memoryFence(Warp &w);
+void atomicOrder(Warp &w, Block &block, u32 word, const Access &x);
 
 // Host pointer of global bytes, checked; null after it reported a fault.
 u8 *globalBytes(Warp &w, u32 lane, u64 address, u64 bytes, bool write);

@@ -32,6 +32,14 @@ void Block::arrive(Warp &warp, const Op &op, uint32_t number, uint32_t threads, 
               "the thread arrives twice at barrier " + std::to_string(number) + " before it completes");
     return;
   }
+  for (const auto *list : {&b.waiters, &b.arrivals})
+    for (const Barrier::Waiter &other : *list)
+      if (op.x && other.warp == &warp && other.op != &op) {
+        warp.fail(Fault::divergent, uint32_t(__builtin_ctz(warp.mask)), number,
+                  "lanes of one warp arrive at barrier " + std::to_string(number) +
+                      " by different .aligned instructions; all lanes of the warp must execute the same one");
+        return;
+      }
   b.arrived[warp.index] |= warp.mask;
   release(warp, b.clock);
   Barrier::Waiter who{&warp, warp.mask, &op, 0};
@@ -68,6 +76,15 @@ bool Block::tryComplete(uint32_t number) {
   } else if (arrived < b.expected) {
     return false;
   }
+  for (const auto *list : {&b.waiters, &b.arrivals})
+    for (const Barrier::Waiter &w : *list)
+      if (w.op->x && (w.warp->alive() & ~b.arrived[w.warp->index])) {
+        w.warp->pc = uint32_t(w.op - launch->program->code.data()) + 1;
+        w.warp->fail(Fault::divergent, uint32_t(__builtin_ctz(w.mask)), number,
+                     "barrier " + std::to_string(number) +
+                         " completes with only some lanes of the warp; all of them must execute an .aligned barrier");
+        return false;
+      }
   Barrier done = std::move(b);
   b = {};
   uint32_t count = 0, every = 1, any = 0;
@@ -102,8 +119,9 @@ bool Block::tryComplete(uint32_t number) {
 }
 
 void Block::lanesExited(Warp &warp, uint32_t which) {
-  (void)warp;
   liveThreads -= uint32_t(__builtin_popcount(which));
+  if (launch->options.checkShared && !checkExit(warp, which))
+    return;
   for (uint32_t n = 0; n < 16; ++n)
     if (!barriers[n].arrived.empty())
       tryComplete(n);
@@ -119,20 +137,43 @@ void Block::tryCompleteCluster() {
     return;
   clusterArrived = 0;
   ++clusterPhase;
-  // Orders everything before with everything after: each warp knows all of its own block.
-  for (Block *b : cluster) {
-    std::vector<uint32_t> all;
-    for (Warp &w : b->warps)
-      b->release(w, all);
-    for (Warp &w : b->warps)
-      b->acquire(w, all);
+  clusterCompleted = clusterClock;
+  for (Block *b : cluster)
     for (Warp &w : b->warps)
       for (Fragment &f : w.fragments)
-        if (f.state == Fragment::State::clusterBarrier) {
-          f.state = Fragment::State::ready;
-          ++f.pc;
-        }
-  }
+        if (f.state == Fragment::State::clusterBarrier)
+          f.state = Fragment::State::ready; // and waits again, this time in vain
+}
+
+// What must not be open when threads end: copies out of shared memory; with the block's last thread, copies into it and
+// accesses by others of the cluster.
+bool Block::checkExit(Warp &warp, uint32_t which) {
+  for (const Warp::BulkRead &read : warp.bulkReads)
+    if (which >> read.lane & 1) {
+      warp.fail(Fault::missingWait, read.lane, read.offset,
+                "the thread ends while its bulk copy of shared memory at offset " + std::to_string(read.offset) +
+                    " may still be reading it; cp.async.bulk.wait_group is missing");
+      return false;
+    }
+  for (size_t i = 0; i < exitClock.size(); ++i)
+    exitClock[i] = std::max(exitClock[i], warp.clock[i]);
+  if (liveThreads)
+    return true;
+  for (const auto &[offset, m] : mbarriers)
+    if (m.unwaited || !m.regions.empty()) {
+      warp.fail(Fault::missingWait, 0, offset,
+                "the block ends while an asynchronous copy into its shared memory, which the mbarrier at offset " +
+                    std::to_string(offset) + " counts, has not been waited for");
+      return false;
+    }
+  for (size_t i = 0; i < remoteUses.size(); ++i)
+    if (remoteUses[i] > exitClock[i]) {
+      warp.fail(Fault::race, 0, 0,
+                "the block ends while " + agentName(uint32_t(i)) +
+                    " may still use its shared memory; a barrier.cluster is missing");
+      return false;
+    }
+  return true;
 }
 
 } // namespace tessera::vgpu

@@ -1,5 +1,6 @@
 // Setting up a block: registers, special registers, shared memory; and the round-robin over the warps of a gang.
 #include "runtime/vgpu/exec/block.h"
+#include "runtime/vgpu/exec/warpgroup.h"
 #include "runtime/vgpu/ptx/parser.h"
 #include <algorithm>
 
@@ -155,7 +156,7 @@ void fillSpecials(Warp &warp, const Block &block, const Launch &launch) {
 }
 } // namespace
 
-void Block::start(Worker &on, uint64_t index) {
+void Block::start(Worker &on, uint64_t index, uint32_t begin) {
   worker = &on;
   launch = on.launch;
   const Program &program = *launch->program;
@@ -173,18 +174,25 @@ void Block::start(Worker &on, uint64_t index) {
   uint64_t bytes = uint64_t(program.dynamicSharedOffset) + launch->dynamicShared;
   bytes = std::max<uint64_t>(bytes, program.sharedBytes);
   shared.assign(bytes, 0xCD); // not zero: a kernel must not rely on what it did not write
-  uint32_t begin = on.nextClock;
-  if (begin > (1u << 27)) { // the shadow packs a clock into 28 bits
-    for (Block &b : on.blocks)
-      b.shadow = {};
-    begin = on.nextClock = 1;
-  }
   if (launch->options.checkShared)
     shadow.prepare(bytes, count, begin);
-  on.nextClock = std::max(on.nextClock, begin + 2);
   liveThreads = threads;
   mbarriers.clear();
-  proxyFences.assign(count, 0);
+  agents = uint32_t(clusterSize) * (count + 1);
+  engineAgent = uint32_t(clusterSize) * count + clusterRank;
+  engineNow = begin;
+  shadow.firstAgent = clusterRank * count;
+  shadow.engineAgent = engineAgent;
+  for (auto *clocks : {&proxyFences, &initFences, &remoteUses, &exitClock})
+    clocks->assign(agents, 0);
+  for (auto *clocks : {&clusterClock, &clusterCompleted, &clusterInits})
+    clocks->clear();
+  asyncReaders.clear();
+  asyncReads = 0;
+  warpgroups.assign((count + 3) / 4, {});
+  atomicClocks.clear();
+  const uint32_t registersAtStart = launchRegisters(program);
+  freeRegisters = registersAtStart ? 0 : -1;
   clusterArrived = 0;
   clusterPhase = 0;
   for (Barrier &b : barriers)
@@ -213,28 +221,28 @@ void Block::start(Worker &on, uint64_t index) {
     warp.fragments[0].mask = warp.lanesAtStart;
     warp.current = 0;
     // Everyone has seen time `begin`: what is stamped with it is ordered before all that warps do.
-    warp.clock.assign(count, begin);
-    warp.clock[w] = begin + 1;
-    warp.proxyView.clear();
+    warp.clock.assign(agents, begin);
+    warp.viewer = {};
+    warp.viewer.agent = clusterRank * count + w;
+    warp.viewer.column = w;
+    warp.viewer.now = begin + 1;
+    warp.viewer.clock = warp.clock.data();
+    for (auto *clocks : {&warp.laneClock, &warp.proxyView, &warp.fenceClock, &warp.pendingView, &warp.initView})
+      clocks->clear();
     warp.copies.clear();
+    warp.bulkReads.clear();
+    warp.wgmmaIssued = warp.wgmmaDone = warp.wgmmaFenced = 0;
+    warp.wgmmaGroups.clear();
+    warp.wgmmaRegisters.assign(program.guardedRegisters, {});
+    warp.touches = 1;
+    warp.wgmmaFence = 0;
+    warp.heldRegisters = registersAtStart;
+    warp.poll = {};
+    warp.clusterSeen = 0;
     std::fill(warp.openGroup, warp.openGroup + lanes, 0);
     std::fill(warp.bulkOpen, warp.bulkOpen + lanes, 0);
     fillSpecials(warp, *this, *launch);
   }
-}
-
-void Block::release(Warp &warp, std::vector<uint32_t> &into) {
-  into.resize(warp.clock.size());
-  for (size_t i = 0; i < into.size(); ++i)
-    into[i] = std::max(into[i], warp.clock[i]);
-  uint32_t now = ++warp.clock[warp.index];
-  worker->nextClock = std::max(worker->nextClock, now + 1);
-}
-
-void Block::acquire(Warp &warp, const std::vector<uint32_t> &from) {
-  for (size_t i = 0; i < from.size() && i < warp.clock.size(); ++i)
-    if (i != warp.index)
-      warp.clock[i] = std::max(warp.clock[i], from[i]);
 }
 
 void Worker::report(Warp &warp, Fault fault, uint32_t lane, uint64_t address, std::string message) {
@@ -269,50 +277,26 @@ void Worker::report(Warp &warp, Fault fault, uint32_t lane, uint64_t address, st
   launch->stop = true;
 }
 
-// Every warp with the place where it waits and what for.
-void Worker::reportDeadlock() {
-  std::string message = "no warp can go on:";
-  Warp *culprit = nullptr;
-  const Program &program = *launch->program;
-  int shown = 0;
-  for (Block &b : blocks)
-    for (Warp &w : b.warps)
-      for (Fragment &f : w.fragments) {
-        if (!b.started)
-          continue;
-        if (!culprit) {
-          culprit = &w;
-          w.pc = f.pc + 1;
-        }
-        if (++shown > 8)
-          continue;
-        message += " warp " + std::to_string(w.index) + " (lanes " + std::to_string(__builtin_popcount(f.mask)) +
-                   ") at PTX line " + std::to_string(program.sources[program.code[f.pc].source].line);
-        if (f.state == Fragment::State::barrier)
-          message += " waits for barrier " + std::to_string(f.waitFor);
-        else if (f.state == Fragment::State::converge)
-          message += " waits for the other lanes of its mask";
-        else if (f.state == Fragment::State::clusterBarrier)
-          message += " waits for the cluster";
-        else
-          message += " polls";
-        message += ";";
-      }
-  if (culprit)
-    report(*culprit, Fault::deadlock, 0, 0, message);
-}
-
 void Worker::runGang(uint64_t first, uint64_t count) {
   while (blocks.size() < count)
     blocks.emplace_back();
   uint32_t clusterSize = launch->cluster[0] * launch->cluster[1] * launch->cluster[2];
   for (uint64_t i = 0; i < blocks.size(); ++i)
     blocks[i].started = i < count;
+  if (nextClock > Shadow::lastTime / 2) {
+    for (Block &b : blocks)
+      b.shadow = {};
+    nextClock = 1;
+  }
+  uint32_t start = nextClock;
+  nextClock += 2;
   for (uint64_t i = 0; i < count; ++i) {
-    blocks[i].start(*this, first + i);
+    blocks[i].start(*this, first + i, start);
     blocks[i].cluster.clear();
     for (uint64_t k = i / clusterSize * clusterSize; k < (i / clusterSize + 1) * clusterSize; ++k)
       blocks[i].cluster.push_back(&blocks[k]);
+    for (Warp &w : blocks[i].warps)
+      w.viewer.fences = blocks[i].cluster[0]->proxyFences.data();
   }
   std::vector<Warp *> order;
   for (uint64_t i = 0; i < count; ++i)

@@ -57,13 +57,24 @@ struct Barrier {
 
 // An mbarrier object (ISA 9.7.13.15); its 64 bits in shared memory hold a mark, the state is here.
 struct Mbarrier {
-  uint32_t count = 0, pending = 0;      // arrivals of a phase, and those still missing
-  int64_t transactions = 0;             // bytes expected and not yet copied
-  uint64_t phase = 0;                   // phases completed
-  uint32_t initWarp = 0, initClock = 0; // who initialised it, and when
+  uint32_t count = 0, pending = 0;       // arrivals of a phase, and those still missing
+  int64_t transactions = 0;              // bytes expected and not yet copied
+  uint64_t phase = 0;                    // phases completed
+  uint32_t initAgent = 0, initClock = 0; // who initialised it, and when
+  bool unwaited = false;                 // copies of a completed phase that nobody has waited for
   std::vector<uint32_t> clock, completedClock;
-  // What asynchronous copies of this and of the completed phase wrote: offset and bytes.
-  std::vector<std::pair<uint32_t, uint32_t>> regions, completed;
+  std::vector<std::pair<uint32_t, uint32_t>> regions; // what copies of this phase wrote: offset and bytes
+};
+
+// A wgmma of the four warps of a warpgroup: who issued it, and the 16-byte chunks of shared memory that it reads.
+struct WgmmaRecord {
+  uint32_t pc = 0, issued = 0, doneTime = 0;
+  uint64_t descriptors[2] = {0, 0};
+  std::vector<uint32_t> chunks;
+};
+struct Warpgroup {
+  uint64_t first = 0; // number of the oldest record
+  std::deque<WgmmaRecord> records;
 };
 
 struct Block {
@@ -77,21 +88,42 @@ struct Block {
   std::vector<uint8_t> shared;
   Shadow shadow;
   Barrier barriers[16];
-  std::unordered_map<uint32_t, Mbarrier> mbarriers; // by shared offset
-  std::vector<uint32_t> proxyFences;                // by warp: its clock at the last fence.proxy.async
-  uint32_t clusterArrived = 0;                      // of the cluster's first block: threads at barrier.cluster
+  std::unordered_map<uint32_t, Mbarrier> mbarriers;    // by shared offset
+  uint32_t agents = 0, engineAgent = 0, engineNow = 0; // of vector clocks; the async engine's place and time
+  // Of the cluster's first block, by agent: its time at the last fence.proxy.async, and at one that covers
+  // mbarrier.init.
+  std::vector<uint32_t> proxyFences, initFences;
+  uint32_t clusterArrived = 0; // of the cluster's first block: threads at barrier.cluster
   uint64_t clusterPhase = 0;
+  std::vector<uint32_t> clusterClock, clusterCompleted, clusterInits;
+  // Shared memory that asynchronous reads are using: how many, by 16-byte chunk.
+  std::vector<uint16_t> asyncReaders;
+  uint32_t asyncReads = 0;
+  std::vector<Warpgroup> warpgroups;
+  std::unordered_map<uint32_t, std::vector<uint32_t>> atomicClocks; // by word: what atomics after a fence handed on
+  std::vector<uint32_t> remoteUses, exitClock; // by agent: accesses from other blocks; what warps knew when they ended
+  int64_t freeRegisters = -1;                  // for setmaxnreg; -1: the launch's number is not known
   uint32_t liveThreads = 0;
   bool started = false;
 
-  void start(Worker &on, uint64_t index);
+  void start(Worker &on, uint64_t index, uint32_t begin);
   bool finished() const { return liveThreads == 0; }
   // Arrival at a barrier by the lanes in warp.mask (barrier.cpp).
   void arrive(Warp &warp, const Op &op, uint32_t number, uint32_t threads, bool wait);
   void lanesExited(Warp &warp, uint32_t which);
+  bool checkExit(Warp &warp, uint32_t which);
   void tryCompleteCluster();
-  void release(Warp &warp, std::vector<uint32_t> &into);
+  // What the warp has done and knows goes into a clock; tick() tells later accesses from these.
+  void publish(const Warp &warp, std::vector<uint32_t> &into) const;
+  void tick(Warp &warp);
+  void release(Warp &warp, std::vector<uint32_t> &into) { publish(warp, into), tick(warp); }
   void acquire(Warp &warp, const std::vector<uint32_t> &from);
+  // The lanes of `members` have synchronised with each other.
+  void syncLanes(Warp &warp, uint32_t members);
+  uint32_t engineTick();
+  // An asynchronous read of shared memory begins (+1) or has ended (-1).
+  void countReads(uint32_t offset, uint32_t bytes, int by);
+  std::string agentName(uint32_t agent) const;
 
 private:
   bool tryComplete(uint32_t number);
@@ -116,6 +148,7 @@ struct Worker {
   void runGang(uint64_t first, uint64_t count);
   void report(Warp &warp, Fault fault, uint32_t lane, uint64_t address, std::string message);
   void reportDeadlock();
+  std::string waitOf(const Warp &warp, const Fragment &fragment) const;
 };
 
 } // namespace tessera::vgpu

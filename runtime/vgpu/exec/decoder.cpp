@@ -1,6 +1,7 @@
 // Operands and variables: planes for registers and constants, offsets in shared and local memory, addresses of symbols.
 #include "runtime/vgpu/exec/decoder.h"
 #include "runtime/vgpu/exec/ops.h"
+#include "runtime/vgpu/exec/warpgroup.h"
 #include "runtime/vgpu/ptx/opcodes.h"
 #include <algorithm>
 #include <set>
@@ -404,6 +405,7 @@ Result<std::unique_ptr<Program>> decodeKernel(const ptx::Module &module, const p
   Decoder decoder(module, symbols, *program);
   decoder.arch = arch;
   TESSERA_TRY(decoder.decode(entry));
+  guardRegisters(*program);
   return program;
 }
 

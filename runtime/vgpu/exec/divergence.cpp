@@ -92,6 +92,10 @@ void Warp::exitLanes(uint32_t which) {
     }
     join = parent;
   }
+  // Who waits for the lanes of its warp does so for the live ones: look again.
+  for (Fragment &f : fragments)
+    if (f.state == Fragment::State::converge)
+      f.state = Fragment::State::ready;
   block->lanesExited(*this, which);
 }
 

@@ -13,6 +13,7 @@ enum class Fault : uint8_t {
   uninitialised,
   race,
   missingWait,
+  missingFence,
   barrier,
   deadlock,
   divergent,

@@ -103,7 +103,7 @@ void finishCopies(Warp &w, u32 open) {
     std::memcpy(w.block->shared.data() + copy.offset, copy.data, copy.bytes);
     if (w.launch->options.checkShared)
       for (u32 word = copy.offset / 4; word < (copy.offset + copy.bytes + 3) / 4; ++word)
-        w.block->shadow.endAsync(word, w.index, w.clock[w.index], true);
+        w.block->shadow.endAsync(word, w.viewer.agent, copy.lane, w.viewer.now, true);
   }
   w.copies.resize(kept);
 }

@@ -83,6 +83,8 @@ template <class T> void runAtomic(Warp &w, const Op &op) {
   x.mask = w.mask;
   x.bytes = sizeof(T);
   x.atomic = x.write = true;
+  x.read = op.y & 1 || Kind(op.flag2) != Kind::exch;
+  x.order = u8(op.y >> 1);
   gatherAddresses(w, op, x);
   if (!resolve(w, op, Space(op.x), x))
     return;
@@ -100,7 +102,7 @@ template <class T> void runAtomic(Warp &w, const Op &op) {
     while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
     t[l] = old;
   }
-  if (op.y)
+  if (op.y & 1)
     w.put(op.d, t);
 }
 
@@ -110,6 +112,8 @@ template <class T> void runVector(Warp &w, const Op &op) {
   x.mask = w.mask;
   x.bytes = sizeof(T) * op.count;
   x.atomic = x.write = true;
+  x.read = op.y & 1 || Kind(op.flag2) != Kind::exch;
+  x.order = u8(op.y >> 1);
   gatherAddresses(w, op, x);
   if (!resolve(w, op, Space(op.x), x))
     return;
@@ -127,7 +131,7 @@ template <class T> void runVector(Warp &w, const Op &op) {
       while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
       t[l] = old;
     }
-    if (op.y)
+    if (op.y & 1)
       w.put(op.more[op.count + k], t);
   }
 }
@@ -159,7 +163,7 @@ bool atomic(Decoder &d, const Instruction &i, Op &op) {
   op.x = u32(a.space);
   op.pipe = Pipe::atomic;
   op.bytes = u8(bytesOf(t));
-  op.y = returns;
+  op.y = returns | (i.has("acquire") || i.has("acq_rel") ? 2u : 0u) | (i.has("release") || i.has("acq_rel") ? 4u : 0u);
   // The order in which blocks add floating-point numbers, or see old values, can be observed.
   if (space != Space::shared && (isFloat || (returns && i.operands[0].kind != ptx::Operand::Kind::sink)))
     d.program.usesAtomics = true;

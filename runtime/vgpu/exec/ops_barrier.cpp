@@ -1,12 +1,15 @@
 // Block barriers, fences, and small control operations (ISA 9.7.13.1 to 9.7.13.4, 9.7.19).
+#include "runtime/vgpu/exec/access.h"
 #include "runtime/vgpu/exec/runners.h"
+#include "runtime/vgpu/exec/warpgroup.h"
 
 namespace tessera::vgpu {
 namespace {
 using ptx::Instruction;
 using ptx::Type;
 
-// op.a: barrier number, op.more[0]: threads or nowhere; op.flag: does not wait; op.flag2: reduction 1 popc 2 and 3 or.
+// op.a: barrier number, op.more[0]: threads or nowhere; op.flag: does not wait; op.flag2: reduction 1 popc 2 and 3 or;
+// op.x: .aligned.
 void runBarrier(Warp &w, const Op &op) {
   u32 lane = u32(std::countr_zero(w.mask));
   u32 number = w.in<u32>(op.a)[lane];
@@ -23,6 +26,7 @@ bool barrier(Decoder &d, const Instruction &i, Op &op) {
   op.run = runBarrier;
   op.pipe = Pipe::sync;
   op.flag = i.has("arrive");
+  op.x = i.opcode == "bar" || i.has("aligned");
   op.b = nowhere;
   op.c = 0;
   size_t at = 0;
@@ -54,9 +58,15 @@ void runSleep(Warp &w, const Op &) {
 // fence.proxy.async: what this warp wrote, or knows to be written, becomes visible to the async proxy.
 void runProxyFence(Warp &w, const Op &) {
   w.proxyView = w.clock;
-  w.block->proxyFences[w.index] = w.clock[w.index];
-  std::vector<u32> nobody;
-  w.block->release(w, nobody); // later writes get a later time
+  Block &first = *w.block->cluster[0];
+  first.proxyFences[w.viewer.agent] = first.initFences[w.viewer.agent] = w.viewer.now;
+  w.block->tick(w); // later writes get a later time
+}
+void runMemoryFence(Warp &w, const Op &) { memoryFence(w); }
+// fence.mbarrier_init: the async proxy and other blocks may use what this warp initialised.
+void runInitFence(Warp &w, const Op &) {
+  w.block->cluster[0]->initFences[w.viewer.agent] = w.viewer.now;
+  w.block->tick(w);
 }
 bool fence(Decoder &, const Instruction &, Op &op) {
   op.run = runNothing;
@@ -68,21 +78,34 @@ bool fence(Decoder &, const Instruction &, Op &op) {
 void addBarrierOps(OpTable &table) {
   table["bar"] = barrier;
   table["barrier"] = barrier;
-  table["membar"] = fence;
-  table["fence"] = fence;
+  for (std::string_view name : {"membar", "fence"})
+    table[name] = [](Decoder &d, const Instruction &i, Op &op) {
+      fence(d, i, op);
+      if (!i.has("proxy")) // membar.proxy orders kinds of addresses that are one here
+        op.run = runMemoryFence;
+      return true;
+    };
   table["fence.proxy"] = [](Decoder &d, const Instruction &i, Op &op) {
     fence(d, i, op);
     if (i.has("async") || i.has("async.global"))
       op.run = runProxyFence;
     return true;
   };
-  table["fence.mbarrier_init"] = fence;
+  table["fence.mbarrier_init"] = [](Decoder &d, const Instruction &i, Op &op) {
+    fence(d, i, op);
+    op.run = runInitFence;
+    return true;
+  };
   table["griddepcontrol"] = fence;
   table["setmaxnreg"] = [](Decoder &d, const Instruction &i, Op &op) {
     s64 count = 0;
     fence(d, i, op);
-    return d.immediate(i.operands[0], count) &&
-           ((count >= 24 && count <= 256 && count % 8 == 0) || d.refuse("takes 24 to 256 registers, in steps of 8"));
+    op.run = runSetRegisters;
+    op.flag = i.has("inc");
+    if (!d.immediate(i.operands[0], count))
+      return false;
+    op.imm = count;
+    return (count >= 24 && count <= 256 && count % 8 == 0) || d.refuse("takes 24 to 256 registers, in steps of 8");
   };
   table["nanosleep"] = [](Decoder &, const Instruction &, Op &op) {
     op.run = runSleep;

@@ -85,6 +85,36 @@ u64 laneAddress(const Warp &w, u32 plane, bool wide, s64 offset, u32 lane) {
   return wide ? w.in<u64>(plane)[lane] + u64(offset) : u32(w.in<u32>(plane)[lane] + u32(offset));
 }
 
+// A copy out of shared memory: it reads until its bulk group has been waited for.
+void readInBulk(Warp &w, u32 lane, Block &block, u32 offset, u32 bytes) {
+  if (!w.launch->options.checkShared)
+    return;
+  w.bulkReads.push_back({lane, w.bulkOpen[lane], offset, bytes, &block});
+  block.countReads(offset, bytes, 1);
+}
+
+void runBulkCommit(Warp &w, const Op &) {
+  for (u32 l = 0; l < lanes; ++l)
+    w.bulkOpen[l] += w.mask >> l & 1;
+}
+
+// op.imm: groups that may stay open. The data has been read and written when it returns, or, with .read, been read.
+void runBulkWait(Warp &w, const Op &op) {
+  size_t kept = 0;
+  for (const Warp::BulkRead &read : w.bulkReads) {
+    if (!(w.mask >> read.lane & 1) || read.group + u64(op.imm) >= w.bulkOpen[read.lane]) {
+      w.bulkReads[kept++] = read;
+      continue;
+    }
+    read.from->countReads(read.offset, read.bytes, -1);
+    Shadow &shadow = read.from->shadow;
+    if (read.from == w.block)
+      for (u32 word = read.offset / 4; word < (read.offset + read.bytes) / 4; ++word)
+        shadow.endRead(word, w.index, w.viewer.now, 1u << read.lane);
+  }
+  w.bulkReads.resize(kept);
+}
+
 void countBytes(Warp &w, u64 bytes) {
   OpCount &count = w.worker->counts[w.pc - 1];
   count.transactions += (bytes + 31) / 32;
@@ -115,6 +145,7 @@ void runBulk(Warp &w, const Op &op) {
       if (!at)
         return;
       std::memcpy(at, block->shared.data() + source, bytes);
+      readInBulk(w, l, *block, source, bytes);
       continue;
     }
     const u8 *data = nullptr;
@@ -197,7 +228,7 @@ void runTensor(Warp &w, const Op &op) {
     u32 alignment = 128;
     if (shared & (alignment - 1))
       return w.fail(Fault::misaligned, l, shared, "a tensor copy's shared address is a multiple of 128");
-    auto bytes = u32(map.boxBytes()), inner = map.box[0] * map.elementBytes, size = map.elementBytes;
+    auto bytes = u32(map.boxBytes()), size = map.elementBytes;
     countBytes(w, bytes);
     // Elements of a row that are inside: [first, last).
     s64 first = std::clamp<s64>(-s64(start[0]), 0, map.box[0]);
@@ -252,9 +283,9 @@ void runTensor(Warp &w, const Op &op) {
         }
       }
     });
-    (void)inner;
     if (!fine)
       return;
+    readInBulk(w, l, *block, shared & ((1u << clusterShift) - 1), bytes);
   }
 }
 
@@ -340,9 +371,18 @@ void addBulkOps(OpTable &table) {
   table["cp.async.bulk"] = bulk;
   table["cp.async.bulk.tensor"] = tensor;
   table["cp.reduce.async.bulk.tensor"] = tensor;
-  for (std::string_view name : {"cp.async.bulk.commit_group", "cp.async.bulk.wait_group", "cp.async.bulk.prefetch",
-                                "cp.async.bulk.prefetch.tensor"})
+  for (std::string_view name : {"cp.async.bulk.prefetch", "cp.async.bulk.prefetch.tensor"})
     table[name] = nothing;
+  table["cp.async.bulk.commit_group"] = [](Decoder &d, const Instruction &i, Op &op) {
+    nothing(d, i, op);
+    op.run = runBulkCommit;
+    return true;
+  };
+  table["cp.async.bulk.wait_group"] = [](Decoder &d, const Instruction &i, Op &op) {
+    nothing(d, i, op);
+    op.run = runBulkWait;
+    return d.immediate(i.operands[0], op.imm) && op.imm >= 0;
+  };
 }
 
 } // namespace tessera::vgpu

@@ -12,14 +12,23 @@ using ptx::Type;
 
 constexpr s64 transactionLimit = (1 << 20) - 1;
 
-void completeIfDone(Mbarrier &m) {
+void completeIfDone(Mbarrier &m, Block &owner) {
   if (m.pending || m.transactions)
     return;
   ++m.phase;
   m.pending = m.count;
+  if (!m.regions.empty()) {
+    // What the copies wrote is there for those who learn of this phase.
+    u32 now = owner.engineTick();
+    for (auto [offset, bytes] : m.regions)
+      for (u32 word = offset / 4; word < (offset + bytes + 3) / 4; ++word)
+        owner.shadow.endAsync(word, owner.engineAgent, 0, now, false);
+    m.clock.resize(owner.agents);
+    m.clock[owner.engineAgent] = now;
+    m.unwaited = true;
+    m.regions.clear();
+  }
   m.completedClock = m.clock;
-  m.completed.insert(m.completed.end(), m.regions.begin(), m.regions.end());
-  m.regions.clear();
 }
 
 // Shared address of a lane's operand, generic ones included.
@@ -35,6 +44,7 @@ void runMbarrier(Warp &w, const Op &op) {
   auto kind = Kind(op.flag2);
   alignas(64) u64 states[lanes] = {};
   u32 done = 0;
+  const Mbarrier *seen = nullptr;
   for (u32 l = 0; l < lanes; ++l) {
     if (!(w.mask >> l & 1))
       continue;
@@ -52,10 +62,12 @@ void runMbarrier(Warp &w, const Op &op) {
                       "the mbarrier at offset " + std::to_string(address) + " is initialised a second time");
       Mbarrier &m = w.block->mbarriers[address];
       m.count = m.pending = count;
-      m.initWarp = w.index;
-      m.initClock = w.clock[w.index];
+      m.initAgent = w.viewer.agent;
+      m.initClock = w.viewer.now;
       if (!checkShared(w, *w.block, l, address, 8, SharedUse::write))
         return;
+      if (w.launch->options.checkShared)
+        w.block->shadow.markMbarrier(address / 4, true), w.block->shadow.markMbarrier(address / 4 + 1, true);
       w.block->release(w, m.clock);
       continue;
     }
@@ -65,7 +77,11 @@ void runMbarrier(Warp &w, const Op &op) {
       return;
     switch (kind) {
     case Kind::invalidate:
+      if (owner != w.block)
+        return w.fail(Fault::mbarrier, l, address, "mbarrier.inval of another block's mbarrier");
       owner->mbarriers.erase(address);
+      if (w.launch->options.checkShared)
+        owner->shadow.markMbarrier(address / 4, false), owner->shadow.markMbarrier(address / 4 + 1, false);
       break;
     case Kind::arrive:
     case Kind::drop: {
@@ -73,6 +89,8 @@ void runMbarrier(Warp &w, const Op &op) {
       states[l] = m->phase << 20 | m->pending;
       if (kind == Kind::drop)
         m->count -= std::min(m->count, count);
+      if (count && !op.y)
+        w.block->publish(w, m->clock);
       if (!arriveAt(w, l, *m, *owner, count, op.c == nowhere ? 0 : s64(w.in<u32>(op.c)[l])))
         return;
       break;
@@ -90,22 +108,23 @@ void runMbarrier(Warp &w, const Op &op) {
       bool over =
           kind == Kind::parity ? (m->phase & 1) != (w.in<u32>(op.b)[l] & 1) : m->phase != w.in<u64>(op.b)[l] >> 20;
       done |= u32(over) << l;
-      if (!over || m->phase == 0)
+      if (!over)
+        w.poll = {w.pc - 1, address & ((1u << clusterShift) - 1), owner,
+                  kind == Kind::parity ? w.in<u32>(op.b)[l] & 1 : w.in<u64>(op.b)[l] >> 20};
+      if (!over || m->phase == 0 || m == seen)
         break;
-      if (owner == w.block)
+      if (!op.y)
         w.block->acquire(w, m->completedClock);
-      // What copies wrote is there for everybody from now on.
-      for (auto [offset, bytes] : m->completed)
-        if (w.launch->options.checkShared)
-          for (u32 word = offset / 4; word < (offset + bytes + 3) / 4; ++word)
-            w.block->shadow.endAsync(word, w.index, w.block->shadow.begin, false);
-      m->completed.clear();
+      m->unwaited = false;
+      seen = m;
       break;
     }
     case Kind::init:
       break;
     }
   }
+  if (kind == Kind::arrive || kind == Kind::drop)
+    w.block->tick(w);
   if (kind == Kind::test || kind == Kind::parity) {
     w.putPredicate(op.d, done);
     if (done != w.mask) // give the others a turn
@@ -130,6 +149,7 @@ bool mbarrier(Decoder &d, const Instruction &i, Op &op, Kind kind) {
   op.imm = a.offset;
   op.b = op.c = nowhere;
   op.flag2 = u8(kind);
+  op.y = i.has("relaxed");
   if (arrives) {
     if (i.has("expect_tx"))
       op.c = d.in(i.operands[at + 1], Type::u32);
@@ -161,25 +181,33 @@ void runCopyArrive(Warp &w, const Op &op) {
     Mbarrier *m = mbarrierAt(w, l, sharedAddress(x.address[l]), owner);
     if (!m)
       return;
+    w.block->publish(w, m->clock);
     if (!op.flag2) // without .noinc the pending count grows by one first
       ++m->pending;
     if (!arriveAt(w, l, *m, *owner, 1, 0))
       return;
   }
+  w.block->tick(w);
 }
 
-void runClusterArrive(Warp &w, const Op &) {
+// op.flag: relaxed, which hands on mbarriers that were initialised and fenced, and nothing else.
+void runClusterArrive(Warp &w, const Op &op) {
   Block &first = *w.block->cluster[0];
+  u32 me = w.viewer.agent;
+  first.clusterInits.resize(w.block->agents);
+  first.clusterInits[me] = std::max(first.clusterInits[me], first.initFences[me]);
+  if (!op.flag)
+    w.block->release(w, first.clusterClock);
   w.clusterSeen = first.clusterPhase;
   first.clusterArrived += u32(std::popcount(w.mask));
   first.tryCompleteCluster();
 }
 void runClusterWait(Warp &w, const Op &) {
-  if (w.block->cluster[0]->clusterPhase > w.clusterSeen)
-    return;
-  w.park(Fragment::State::clusterBarrier);
-  w.save();
-  w.current = ~size_t(0);
+  Block &first = *w.block->cluster[0];
+  if (first.clusterPhase <= w.clusterSeen)
+    return w.park(Fragment::State::clusterBarrier);
+  w.block->acquire(w, first.clusterCompleted);
+  w.initView = first.clusterInits;
 }
 } // namespace
 
@@ -201,12 +229,16 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner) {
     return nullptr;
   }
   const Mbarrier &m = found->second;
-  if (owner == w.block && m.initWarp != w.index && m.initClock > w.clock[m.initWarp]) {
+  bool known = m.initClock <= w.clock[m.initAgent] ||
+               (m.initAgent < w.initView.size() && m.initClock <= w.initView[m.initAgent]);
+  if (m.initAgent != w.viewer.agent && !known && w.launch->options.checkShared) {
     w.fail(Fault::race, lane, address,
-           "uses the mbarrier at shared offset " + std::to_string(offset) + " that warp " + std::to_string(m.initWarp) +
+           "uses the mbarrier at shared offset " + std::to_string(offset) + " that " + w.block->agentName(m.initAgent) +
                " initialises, with no barrier between");
     return nullptr;
   }
+  if (rank && owner != w.block)
+    owner->remoteUses[w.viewer.agent] = w.viewer.now;
   return &found->second;
 }
 
@@ -222,13 +254,17 @@ bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes
     return false;
   }
   m.pending -= count;
-  if (count && &owner == w.block)
-    w.block->release(w, m.clock);
-  completeIfDone(m);
+  completeIfDone(m, owner);
   return true;
 }
 
 bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes) {
+  if (m.initClock > owner.cluster[0]->initFences[m.initAgent] && w.launch->options.checkShared) {
+    w.fail(Fault::missingFence, lane, offset,
+           "a copy of the async proxy uses an mbarrier that " + w.block->agentName(m.initAgent) +
+               " initialised without a fence after it; fence.mbarrier_init or fence.proxy.async is missing");
+    return false;
+  }
   m.regions.emplace_back(offset, bytes);
   return arriveAt(w, lane, m, owner, 0, -s64(bytes));
 }
@@ -275,6 +311,7 @@ void addMbarrierOps(OpTable &table) {
     if (i.has("arrive") == i.has("wait"))
       return d.refuse("is either .arrive or .wait");
     op.run = i.has("arrive") ? runClusterArrive : runClusterWait;
+    op.flag = i.has("relaxed");
     return true;
   };
 }

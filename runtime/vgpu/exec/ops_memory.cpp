@@ -15,7 +15,8 @@ template <class T> void runLoad(Warp &w, const Op &op) {
   Access x;
   x.mask = w.mask;
   x.bytes = sizeof(T) * op.count;
-  x.atomic = op.flag2;
+  x.atomic = op.flag2 & 1;
+  x.order = op.flag2 >> 1;
   gatherAddresses(w, op, x);
   if (!resolve(w, op, Space(op.x), x))
     return;
@@ -30,15 +31,35 @@ template <class T> void runLoad(Warp &w, const Op &op) {
   }
 }
 
+// Lanes of one store to one place are allowed while they store the same value; true when they do.
+template <class T> bool sameValues(Warp &w, const Op &op, const Access &x) {
+  for (u32 l = 0; l < lanes; ++l)
+    for (u32 k = 0; k < op.count && (x.mask >> l & 1); ++k) {
+      T value = T(w.in<Cell<T>>(op.more[k])[l]);
+      u8 *at = x.at[l] + k * sizeof(T);
+      if ((x.rewrites >> l & 1) && std::memcmp(at, &value, sizeof(T)) != 0) {
+        w.fail(Fault::race, l, x.address[l],
+               "writes shared memory at offset " + std::to_string(x.address[l] & 0xffffff) +
+                   " that another lane of the same warp wrote with another value, with no bar.warp.sync between");
+        return false;
+      }
+      std::memcpy(at, &value, sizeof(T));
+    }
+  return true;
+}
+
 template <class T> void runStore(Warp &w, const Op &op) {
   Access x;
   x.mask = w.mask;
   x.bytes = sizeof(T) * op.count;
-  x.atomic = op.flag2;
-  x.write = true;
+  x.atomic = op.flag2 & 1;
+  x.order = op.flag2 >> 1;
+  x.write = x.compares = true;
   x.read = false;
   gatherAddresses(w, op, x);
   if (!resolve(w, op, Space(op.x), x))
+    return;
+  if (x.rewrites && !sameValues<T>(w, op, x)) [[unlikely]]
     return;
   for (u32 k = 0; k < op.count; ++k) {
     const auto *from = w.in<Cell<T>>(op.more[k]);
@@ -87,6 +108,7 @@ template <bool load> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   op.count = i.has("v2") ? 2 : i.has("v4") ? 4 : i.has("v8") ? 8 : 1;
   for (std::string_view order : {"volatile", "relaxed", "acquire", "release", "mmio"})
     op.flag2 |= i.has(order);
+  op.flag2 |= i.has("acquire") ? Access::acquire << 1 : i.has("release") ? Access::release << 1 : 0;
   if (op.count * op.bytes > 16)
     return d.refuse("vectors of more than 16 bytes need sm_100");
   if (data.kind == Operand::Kind::vector ? data.elements.size() != op.count : op.count != 1)

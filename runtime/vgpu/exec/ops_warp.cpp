@@ -168,7 +168,8 @@ void runElect(Warp &w, const Op &op) {
 
 void runSyncWarp(Warp &w, const Op &op) {
   u32 members = 0;
-  gather(w, op.a, members);
+  if (gather(w, op.a, members))
+    w.block->syncLanes(w, members);
 }
 
 void destinations(Decoder &d, const Operand &o, Op &op, Type t) {

@@ -4,6 +4,7 @@
 #include "runtime/vgpu/exec/element.h"
 #include "runtime/vgpu/exec/families.h"
 #include "runtime/vgpu/exec/tensor_map.h"
+#include "runtime/vgpu/exec/warpgroup.h"
 #include <charconv>
 
 namespace tessera::vgpu {
@@ -57,11 +58,13 @@ float valueOf(const u8 *at, Type t) {
   }
 }
 
-// `rows` lines of K elements of an operand into out[row * K + k], chunk of 16 bytes by chunk.
-bool fetch(Warp &w, const Descriptor &d, Type t, bool mnMajor, u32 from, u32 rows, u32 K, float *out) {
+// `rows` lines of K elements of an operand into out[row * K + k], chunk of 16 bytes by chunk. Every `sample`th chunk is
+// checked, and noted as being read until the wgmma has been waited for.
+bool fetch(Warp &w, const Descriptor &d, Type t, bool mnMajor, u32 from, u32 rows, u32 K, u32 sample, float *out) {
   u32 bytes = info(t).bits == 32 ? 4 : info(t).bits / 8, T = 16 / bytes, atom = 16u << d.swizzle;
   Block &block = *w.block;
-  bool check = w.index % 4 == 0;
+  u32 count = 0;
+  const bool check = w.launch->options.checkShared;
   auto chunk = [&](u32 offset, auto put) {
     u32 at = swizzled(d.start + offset, d.swizzle);
     if (at + 16 > block.shared.size()) {
@@ -70,8 +73,11 @@ bool fetch(Warp &w, const Descriptor &d, Type t, bool mnMajor, u32 from, u32 row
                  std::to_string(block.shared.size()));
       return false;
     }
-    if (check && !checkShared(w, block, 0, at, 16, SharedUse::readAsync))
-      return false;
+    if (check && count++ % sample == 0) {
+      if (!checkShared(w, block, 0, at, 16, SharedUse::readAsync))
+        return false;
+      readByWgmma(w, at);
+    }
     for (u32 e = 0; e < T; ++e)
       put(e, valueOf(block.shared.data() + at + e * bytes, t));
     return true;
@@ -108,10 +114,12 @@ void runWgmma(Warp &w, const Op &op) {
   Descriptor da{}, db{};
   if ((op.a != nowhere && !decodeDescriptor(w, op.a, da)) || !decodeDescriptor(w, op.b, db))
     return;
+  if (!issueWgmma(w, op, op.a == nowhere ? 0 : w.in<u64>(op.a)[0], w.in<u64>(op.b)[0]))
+    return;
   alignas(64) static thread_local float A[16 * 32], B[256 * 32], BT[32 * 256], C[16 * 256];
   u32 first = 16 * (w.index % 4), registersD = half ? N / 4 : N / 2;
   if (op.a != nowhere) {
-    if (!fetch(w, da, ta, op.flag & 1, first, 16, K, A))
+    if (!fetch(w, da, ta, op.flag & 1, first, 16, K, 1, A))
       return;
   } else {
     u32 bits = info(ta).bits == 32 ? 32 : info(ta).bits, each = 32 / bits;
@@ -125,7 +133,8 @@ void runWgmma(Warp &w, const Op &op) {
         }
     }
   }
-  if (!fetch(w, db, tb, op.flag & 2, 0, N, K, B))
+  // The four warps read the same B: one checks all of it, the others enough to miss no barrier.
+  if (!fetch(w, db, tb, op.flag & 2, 0, N, K, w.index % 4 ? 8 : 1, B))
     return;
   for (u32 n = 0; n < N; ++n)
     for (u32 k = 0; k < K; ++k)
@@ -164,11 +173,10 @@ void runWgmma(Warp &w, const Op &op) {
   }
 }
 
-void runSync(Warp &w, const Op &) { w.converge(w.alive()); }
-bool sync(Decoder &, const Instruction &, Op &op) {
-  op.run = runSync;
+template <Run run> bool sync(Decoder &d, const Instruction &i, Op &op) {
+  op.run = run;
   op.pipe = Pipe::sync;
-  return true;
+  return run != runWgmmaWait || (d.immediate(i.operands[0], op.imm) && op.imm >= 0);
 }
 
 bool wgmma(Decoder &d, const Instruction &i, Op &op) {
@@ -239,8 +247,9 @@ bool wgmma(Decoder &d, const Instruction &i, Op &op) {
 
 void addWgmmaOps(OpTable &table) {
   table["wgmma.mma_async"] = wgmma;
-  for (std::string_view name : {"wgmma.fence", "wgmma.commit_group", "wgmma.wait_group"})
-    table[name] = sync;
+  table["wgmma.fence"] = sync<runWgmmaFence>;
+  table["wgmma.commit_group"] = sync<runWgmmaCommit>;
+  table["wgmma.wait_group"] = sync<runWgmmaWait>;
 }
 
 } // namespace tessera::vgpu

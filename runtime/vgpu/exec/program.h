@@ -128,6 +128,14 @@ struct Resources {
   uint32_t peakLine = 0;              // of the PTX text, where that is
 };
 
+// Registers that wgmma names, for the checker (register_guard.cpp): what an operation does with them, by number.
+struct RegisterGuard {
+  Run run = nullptr;                             // of the guarded operation
+  bool move = false;                             // a plain copy: touched[0] becomes what touched[1] is
+  std::vector<uint32_t> touched;                 // by another operation
+  std::vector<uint32_t> accumulators, fragments; // of a wgmma
+};
+
 struct Program {
   std::string name;
   const ptx::Module *module = nullptr;
@@ -146,6 +154,9 @@ struct Program {
   Resources resources;
   bool usesAtomics = false; // results may depend on the order of blocks
   bool usesClusters = false;
+  uint32_t guardedRegisters = 0;
+  std::vector<uint32_t> guardAt;     // by operation: index into guards, 0 for none; empty without wgmma
+  std::vector<RegisterGuard> guards; // [0] is not used
 };
 
 } // namespace tessera::vgpu

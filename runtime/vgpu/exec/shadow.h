@@ -6,28 +6,57 @@
 
 namespace tessera::vgpu {
 
+// Who touches shared memory: a lane, and what its warp knows of the others of the cluster. Agents of a cluster are its
+// warps, block after block, and behind them one async engine a block, which stands for copies and wgmma reads.
+struct Viewer {
+  uint32_t agent = 0, lane = 0;
+  uint32_t column = 0;              // of Shadow::reads: the warp's number in the block that owns the memory
+  uint32_t now = 0;                 // its present time
+  const uint32_t *clock = nullptr;  // by agent: what happened until then is ordered before this access; its own entry
+                                    // is the time until which its lanes are ordered among themselves
+  const uint32_t *lanes = nullptr;  // by lane of its own warp, the same; null: nothing beyond `clock`
+  const uint32_t *fences = nullptr; // by agent: its time at its last fence.proxy.async
+  const uint32_t *fenced = nullptr; // `clock` at this warp's own last fence.proxy.async, or null
+  bool ordered(uint32_t who, uint32_t whoLane, uint32_t time) const {
+    return time <= clock[who] || (who == agent && (whoLane == lane || (lanes && time <= lanes[whoLane])));
+  }
+};
+
 struct Shadow {
   struct Cell {
     uint32_t writeClock = 0;
-    uint8_t writeWarp = 0;
-    uint8_t written = 0; // bytes of the last write (4 bits)
-    uint8_t valid = 0;   // bytes written since the block began
-    uint8_t flags = 0;
+    uint16_t who = 0;  // agent of the last write, and flags
+    uint8_t lane = 0;  // of the last write
+    uint8_t bytes = 0; // low half: written since the block began; high half: by the last write
+    uint32_t agent() const { return who & agentBits; }
+    uint32_t valid() const { return bytes & 15; }
+    uint32_t written() const { return bytes >> 4; }
   };
-  // Of a cell: the last write was atomic; an asynchronous copy into it is in flight; the generic proxy wrote it.
-  static constexpr uint8_t atomicFlag = 1, pendingFlag = 2, genericFlag = 4;
+  static constexpr uint16_t agentBits = 1023;
+  // Of a cell: the last write was atomic; an asynchronous copy into it is in flight; the generic proxy wrote it; it is
+  // part of a live mbarrier.
+  static constexpr uint16_t atomicFlag = 1024, pendingFlag = 2048, genericFlag = 4096, mbarrierFlag = 8192;
+  // The last read of a word by a warp: time, whether it was atomic, bytes, lanes.
+  static constexpr uint64_t makeRead(uint32_t time, bool atomic, uint32_t mask, uint32_t lanes) {
+    return uint64_t(time) << 37 | uint64_t(atomic) << 36 | uint64_t(mask) << 32 | lanes;
+  }
+  static uint32_t timeOf(uint64_t read) { return uint32_t(read >> 37); }
+  static constexpr uint32_t lastTime = 1u << 26; // times must stay below; clocks are set back between blocks
+
   std::vector<Cell> cells;     // one a 4-byte word
-  std::vector<uint32_t> reads; // [word][warp]: clock << 4 | bytes
-  uint32_t warps = 0;
-  uint32_t begin = 1; // clock at which the block began
+  std::vector<uint64_t> reads; // [word][column]: the block's warps, its async engine, the last warp of another block
+  uint32_t warps = 0, columns = 0;
+  uint32_t firstAgent = 0, engineAgent = 0; // of the block's first warp, of its engine
+  uint32_t begin = 1;                       // clock at which the block began
 
   void prepare(uint64_t bytes, uint32_t warpCount, uint32_t beginClock) {
     uint64_t words = (bytes + 3) / 4;
     begin = beginClock;
     if (cells.size() < words || warps != warpCount) {
       warps = warpCount;
+      columns = warpCount + 2;
       cells.assign(words, {});
-      reads.assign(words * warpCount, 0);
+      reads.assign(words * columns, 0);
     }
   }
 
@@ -38,91 +67,140 @@ struct Shadow {
     writeAfterWrite,
     writeAfterRead,
     inFlight,
-    unfenced
+    unfenced,
+    mbarrier
   };
   struct Answer {
     Verdict verdict = Verdict::fine;
-    uint32_t otherWarp = 0;
+    uint32_t other = 0, otherLane = 0; // agent; lane of the same warp
   };
 
   // A whole word is read: true when nothing speaks against it, false when read() has to look closer.
-  bool readWhole(uint64_t word, uint32_t warp, const uint32_t *clock) {
+  bool readWhole(uint64_t word, const Viewer &by) {
     const Cell &cell = cells[word];
-    bool ordered = cell.writeWarp == warp || cell.writeClock <= clock[cell.writeWarp];
-    if (cell.writeClock < begin || cell.valid != 15 || (cell.flags & pendingFlag) || !ordered)
+    uint32_t who = cell.agent();
+    bool ordered = cell.writeClock <= by.clock[who] || (who == by.agent && cell.lane == by.lane);
+    if (cell.writeClock < begin || cell.valid() != 15 || (cell.who & pendingFlag) || !ordered)
       return false;
-    reads[word * warps + warp] = clock[warp] << 4 | 15;
+    note(word, by, 15, false);
     return true;
   }
 
-  // Bytes `mask` of a word are read by a warp whose vector clock is `clock`.
-  Answer read(uint64_t word, uint8_t mask, uint32_t warp, const uint32_t *clock, bool atomic) {
-    Cell &cell = cells[word];
-    if (cell.writeClock >= begin && (cell.flags & pendingFlag))
-      return {Verdict::inFlight, cell.writeWarp};
-    if (cell.writeClock < begin || (cell.valid & mask) != mask)
-      return {Verdict::uninitialised, 0};
-    uint32_t &mine = reads[word * warps + warp];
-    uint32_t now = clock[warp] << 4;
-    mine = (mine & ~15u) == now ? mine | mask : now | mask;
-    if (cell.writeWarp != warp && cell.writeClock > clock[cell.writeWarp] && (cell.written & mask) &&
-        !(atomic && (cell.flags & atomicFlag)))
-      return {Verdict::readAfterWrite, cell.writeWarp};
+  // Bytes `mask` of a word are read.
+  Answer read(uint64_t word, uint8_t mask, const Viewer &by, bool atomic) {
+    const Cell &cell = cells[word];
+    if (cell.writeClock >= begin && (cell.who & pendingFlag))
+      return {Verdict::inFlight, cell.agent(), cell.lane};
+    if (cell.writeClock < begin || (cell.valid() & mask) != mask)
+      return {Verdict::uninitialised};
+    note(word, by, mask, atomic);
+    if ((cell.written() & mask) && !(atomic && (cell.who & atomicFlag)) &&
+        !by.ordered(cell.agent(), cell.lane, cell.writeClock))
+      return {Verdict::readAfterWrite, cell.agent(), cell.lane};
     return {};
   }
 
-  Answer write(uint64_t word, uint8_t mask, uint32_t warp, const uint32_t *clock, bool atomic) {
+  // Writes them; a lane that overwrites what another lane of its warp wrote is for the caller to compare when
+  // answered writeAfterWrite with `other` being itself.
+  Answer write(uint64_t word, uint8_t mask, const Viewer &by, bool atomic) {
     Cell &cell = cells[word];
+    bool fresh = cell.writeClock < begin;
+    if (!fresh && (cell.who & pendingFlag))
+      return {Verdict::inFlight, cell.agent(), cell.lane};
+    if (!fresh && (cell.who & mbarrierFlag))
+      return {Verdict::mbarrier, cell.agent(), cell.lane};
     Answer answer;
-    bool fresh = cell.writeClock < begin;
-    if (!fresh && (cell.flags & pendingFlag))
-      return {Verdict::inFlight, cell.writeWarp};
-    if (!fresh && cell.writeWarp != warp && cell.writeClock > clock[cell.writeWarp] && (cell.written & mask) &&
-        !(atomic && (cell.flags & atomicFlag)))
-      answer = {Verdict::writeAfterWrite, cell.writeWarp};
-    const uint32_t *readers = &reads[word * warps];
-    for (uint32_t w = 0; w < warps; ++w)
-      if (uint32_t r = readers[w]; r >> 4 > clock[w] && w != warp && r >> 4 >= begin && (r & mask) && !atomic)
-        answer = {Verdict::writeAfterRead, w};
-    uint8_t before = fresh ? 0 : cell.valid;
-    bool again = !fresh && cell.writeWarp == warp && cell.writeClock == clock[warp];
-    cell = {clock[warp], uint8_t(warp), uint8_t(again ? cell.written | mask : mask), uint8_t(before | mask),
-            uint8_t(atomic ? atomicFlag | genericFlag : genericFlag)};
+    if (!fresh && (cell.written() & mask) && !(atomic && (cell.who & atomicFlag)) &&
+        !by.ordered(cell.agent(), cell.lane, cell.writeClock))
+      answer = {Verdict::writeAfterWrite, cell.agent(), cell.lane};
+    const uint64_t *readers = &reads[word * columns];
+    for (uint32_t c = 0; c < warps; ++c)
+      if (timeOf(readers[c]) > by.clock[firstAgent + c]) [[unlikely]]
+        unorderedRead(readers[c], firstAgent + c, mask, by, atomic, answer);
+    if (timeOf(readers[warps]) > by.clock[engineAgent]) [[unlikely]]
+      unorderedRead(readers[warps], engineAgent, mask, by, atomic, answer);
+    if (uint64_t r = readers[warps + 1]; timeOf(r) > begin && timeOf(r) > by.clock[uint32_t(r)]) [[unlikely]]
+      unorderedRead(r, uint32_t(r), mask, by, atomic, answer);
+    bool again = !fresh && cell.agent() == by.agent && cell.lane == by.lane && cell.writeClock == by.now;
+    uint32_t valid = (fresh ? 0 : cell.valid()) | mask, written = again ? cell.written() | mask : mask;
+    cell = {by.now, uint16_t(by.agent | (atomic ? atomicFlag | genericFlag : genericFlag)), uint8_t(by.lane),
+            uint8_t(valid | written << 4)};
     return answer;
   }
 
-  // Another block of the cluster writes: the bytes become valid, without an order.
-  void remoteWrite(uint64_t word, uint8_t mask, bool async) {
-    Cell &cell = cells[word];
-    bool fresh = cell.writeClock < begin;
-    cell = {begin, 0, mask, uint8_t((fresh ? 0 : cell.valid) | mask), uint8_t(async ? pendingFlag : 0)};
-  }
-
-  // An asynchronous copy into the bytes begins: they are undefined until it is waited for.
-  Answer beginAsync(uint64_t word, uint8_t mask, uint32_t warp, const uint32_t *clock) {
-    Answer answer = write(word, mask, warp, clock, false);
-    cells[word].flags |= pendingFlag;
-    return answer;
-  }
-  // ... and has been waited for by `warp`; `generic` when the copy was made by the generic proxy (cp.async).
-  void endAsync(uint64_t word, uint32_t warp, uint32_t clock, bool generic) {
-    Cell &cell = cells[word];
-    if (!(cell.flags & pendingFlag))
-      return;
-    cell.flags = generic ? genericFlag : 0;
-    cell.writeWarp = uint8_t(warp);
-    cell.writeClock = clock;
-  }
-  // The async proxy reads: what the generic proxy wrote must have been fenced. `fences` are the clocks at which each
-  // warp last fenced its own writes, `view` what the reading warp knew at its own last fence (may be null).
-  Answer readAsync(uint64_t word, uint8_t mask, uint32_t warp, const uint32_t *clock, const uint32_t *fences,
-                   const uint32_t *view) {
-    Answer answer = read(word, mask, warp, clock, false);
+  // The async proxy may not touch what the generic proxy wrote and nobody fenced: by the writer after it wrote, or by
+  // the warp that starts the access, after it learned of the write.
+  bool unfenced(uint64_t word, uint8_t mask, const Viewer &by) const {
     const Cell &cell = cells[word];
-    if (answer.verdict == Verdict::fine && (cell.flags & genericFlag) && fences[cell.writeWarp] < cell.writeClock &&
-        !(view && view[cell.writeWarp] >= cell.writeClock))
-      return {Verdict::unfenced, cell.writeWarp};
+    return cell.writeClock >= begin && (cell.who & genericFlag) && (cell.written() & mask) &&
+           by.fences[cell.agent()] < cell.writeClock && !(by.fenced && by.fenced[cell.agent()] >= cell.writeClock);
+  }
+  // An asynchronous copy into the bytes begins: they are undefined until it is complete.
+  Answer beginAsync(uint64_t word, uint8_t mask, const Viewer &by, bool asyncProxy) {
+    bool missesFence = asyncProxy && unfenced(word, mask, by);
+    uint32_t other = cells[word].agent(), lane = cells[word].lane;
+    Answer answer = write(word, mask, by, false);
+    cells[word].who |= pendingFlag;
+    if (answer.verdict == Verdict::fine && missesFence)
+      return {Verdict::unfenced, other, lane};
     return answer;
+  }
+  // ... and is complete: `agent` made it visible at `time`.
+  void endAsync(uint64_t word, uint32_t agent, uint32_t lane, uint32_t time, bool generic) {
+    Cell &cell = cells[word];
+    if (!(cell.who & pendingFlag) || cell.writeClock < begin)
+      return;
+    cell.who = uint16_t(agent | (generic ? genericFlag : 0));
+    cell.lane = uint8_t(lane);
+    cell.writeClock = time;
+  }
+  // The async proxy reads; the read is noted when it is complete (endRead).
+  Answer readAsync(uint64_t word, uint8_t mask, const Viewer &by) {
+    const Cell &cell = cells[word];
+    if (cell.writeClock >= begin && (cell.who & pendingFlag))
+      return {Verdict::inFlight, cell.agent(), cell.lane};
+    if (cell.writeClock < begin || (cell.valid() & mask) != mask)
+      return {Verdict::uninitialised};
+    if ((cell.written() & mask) && !by.ordered(cell.agent(), cell.lane, cell.writeClock))
+      return {Verdict::readAfterWrite, cell.agent(), cell.lane};
+    if (unfenced(word, mask, by))
+      return {Verdict::unfenced, cell.agent(), cell.lane};
+    return {};
+  }
+  void endRead(uint64_t word, uint32_t column, uint32_t time, uint32_t lanes) {
+    reads[word * columns + column] = makeRead(time, false, 15, lanes);
+  }
+  void markMbarrier(uint64_t word, bool live) {
+    if (live)
+      cells[word].who |= mbarrierFlag;
+    else
+      cells[word].who &= uint16_t(~mbarrierFlag);
+  }
+
+private:
+  void note(uint64_t word, const Viewer &by, uint32_t mask, bool atomic) {
+    uint64_t &mine = reads[word * columns + by.column];
+    if (by.column > warps) { // another block of the cluster: its agent takes the place of the lanes
+      mine = makeRead(by.now, atomic, mask, by.agent);
+      return;
+    }
+    uint64_t read = makeRead(by.now, atomic, mask, 1u << by.lane);
+    mine = timeOf(mine) == by.now ? (mine | read) & ~(uint64_t(!atomic) << 36) : read;
+  }
+  void unorderedRead(uint64_t r, uint32_t agent, uint32_t mask, const Viewer &by, bool atomic, Answer &answer) const {
+    if (timeOf(r) < begin || !((r >> 32 & 15) & mask) || (atomic && (r >> 36 & 1)))
+      return;
+    uint32_t lane = 0;
+    if (agent == by.agent) { // other lanes of the same warp
+      auto others = uint32_t(r) & ~(1u << by.lane);
+      for (uint32_t left = others; by.lanes && left; left &= left - 1)
+        if (uint32_t l = uint32_t(__builtin_ctz(left)); by.lanes[l] >= timeOf(r))
+          others &= ~(1u << l);
+      if (!others)
+        return;
+      lane = uint32_t(__builtin_ctz(others));
+    }
+    answer = {Verdict::writeAfterRead, agent, lane};
   }
 };
 

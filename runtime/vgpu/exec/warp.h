@@ -2,6 +2,7 @@
 #pragma once
 #include "runtime/vgpu/exec/finding.h"
 #include "runtime/vgpu/exec/program.h"
+#include "runtime/vgpu/exec/shadow.h"
 #include <cstring>
 #include <string_view>
 
@@ -13,7 +14,7 @@ struct Launch;
 
 // Lanes of a warp that share a pc. Fragments of one warp make progress independently of each other.
 struct Fragment {
-  enum class State : uint8_t { ready, converge, barrier, clusterBarrier, asleep };
+  enum class State : uint8_t { ready, converge, barrier, clusterBarrier, warpgroup, registers };
   uint32_t mask = 0, pc = 0;
   int32_t join = -1; // innermost reconvergence point that these lanes go to
   State state = State::ready;
@@ -53,10 +54,17 @@ struct Warp {
   std::vector<Join> joins;
   std::vector<uint8_t> registerStore;
   std::vector<uint32_t> predicateStore;
-  std::vector<uint8_t> local;  // lanes * localBytes
-  std::vector<uint32_t> clock; // vector clock over the warps of the block, its own entry counts releases
+  std::vector<uint8_t> local; // lanes * localBytes
   uint64_t instructions = 0;
-  std::vector<uint32_t> proxyView; // `clock` at this warp's last fence.proxy.async
+
+  // The checker's order of events (order.cpp). Vector clocks have an entry for each agent of the cluster (Viewer).
+  Viewer viewer;                     // its `now` counts this warp's releases
+  std::vector<uint32_t> clock;       // what happened before the warp's next access
+  std::vector<uint32_t> laneClock;   // [lane][lane]: beyond clock, after synchronisation of some lanes only
+  std::vector<uint32_t> proxyView;   // `clock` at this warp's last fence.proxy.async
+  std::vector<uint32_t> fenceClock;  // `clock` at its last memory fence: what atomics after it hand on
+  std::vector<uint32_t> pendingView; // what its atomics saw since: ordered by the next fence
+  std::vector<uint32_t> initView;    // by agent: the latest mbarrier.init that a relaxed cluster barrier handed on
 
   // cp.async copies that have not been waited for (ISA 9.7.9.25.3), and the number of each lane's open group.
   struct Copy {
@@ -65,9 +73,31 @@ struct Warp {
   };
   std::vector<Copy> copies;
   uint32_t openGroup[lanes] = {};
-  // The same for bulk copies out of shared memory: groups that are committed and not waited for.
+  // The same for bulk copies out of shared memory that may still be reading it.
+  struct BulkRead {
+    uint32_t lane, group, offset, bytes;
+    Block *from;
+  };
+  std::vector<BulkRead> bulkReads;
   uint32_t bulkOpen[lanes] = {};
   uint64_t clusterSeen = 0; // phases of barrier.cluster that had completed at the last arrival
+  // wgmma operations by number: issued, known to be complete, and where each committed group ends (warpgroup.cpp).
+  uint64_t wgmmaIssued = 0, wgmmaDone = 0;
+  std::vector<uint64_t> wgmmaGroups;
+  struct WgmmaRegister {
+    uint64_t usedBy = 0;  // number of the last wgmma that names it, counted from 1
+    uint32_t shape = 0;   // of that one, when it is an accumulator
+    uint32_t touched = 0; // when another instruction last used it
+  };
+  std::vector<WgmmaRegister> wgmmaRegisters; // by RegisterGuard's numbers
+  uint32_t touches = 1, wgmmaFence = 0;      // time of those, and of the last wgmma.fence
+  uint64_t wgmmaFenced = 0;                  // wgmma operations issued before it
+  uint32_t heldRegisters = 0;                // a thread, after setmaxnreg
+  struct Poll {
+    uint32_t pc = 0, offset = 0;
+    Block *owner = nullptr;
+    uint64_t phase = 0; // parity, or the phase of the state
+  } poll;               // the last unsuccessful wait for an mbarrier
 
   uint32_t alive() const { return lanesAtStart & ~exited; }
 

@@ -72,6 +72,7 @@ extern "C" __global__ void missingTmaWait(const __grid_constant__ Map in, float 
   __shared__ uint64_t full;
   if (threadIdx.x == 0) {
     barrierInit(&full, 1);
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     expect(&full, sizeof tile);
     load2d(tile, &in, &full, 0, 0);
   }
@@ -83,6 +84,7 @@ extern "C" __global__ void missingExpect(const __grid_constant__ Map in, float *
   __shared__ uint64_t full;
   if (threadIdx.x == 0) {
     barrierInit(&full, 1);
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     load2d(tile, &in, &full, 0, 0);
   }
   __syncthreads();
