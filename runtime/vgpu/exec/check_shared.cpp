@@ -93,7 +93,13 @@ bool checkSharedClosely(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
                    "wgmma.wait_group or cp.async.bulk.wait_group.read is missing");
         return false;
       }
-  for (u64 at = offset; at < offset + bytes;) {
+  // Whole words that are written without any doubt.
+  u64 at = offset;
+  if ((use == SharedUse::write || use == SharedUse::beginCopy) && ((offset | bytes) & 3) == 0 && &block == w.block) {
+    u16 flags = use == SharedUse::write ? Shadow::genericFlag : u16(Shadow::genericFlag | Shadow::pendingFlag);
+    at = 4 * shadow.writeWords(offset >> 2, (offset + bytes) >> 2, by, flags);
+  }
+  while (at < offset + bytes) {
     u64 word = at >> 2, from = at & 3, n = std::min<u64>(4 - from, offset + bytes - at);
     u8 mask = u8(((1u << n) - 1) << from);
     Shadow::Answer answer;

@@ -75,15 +75,41 @@ struct Shadow {
     uint32_t other = 0, otherLane = 0; // agent; lane of the same warp
   };
 
-  // A whole word is read: true when nothing speaks against it, false when read() has to look closer.
-  bool readWhole(uint64_t word, const Viewer &by) {
-    const Cell &cell = cells[word];
-    uint32_t who = cell.agent();
-    bool ordered = cell.writeClock <= by.clock[who] || (who == by.agent && cell.lane == by.lane);
-    if (cell.writeClock < begin || cell.valid() != 15 || (cell.who & pendingFlag) || !ordered)
-      return false;
-    note(word, by, 15, false);
-    return true;
+  // Whole words [word, end) are read or written by a warp of this block: answers the first that needs a closer look.
+  uint64_t readWords(uint64_t word, uint64_t end, const Viewer &by) {
+    const uint64_t read = makeRead(by.now, false, 15, 1u << by.lane);
+    const Cell *cell = &cells[word];
+    uint64_t *mine = &reads[word * columns + by.column];
+    for (; word < end; ++word, ++cell, mine += columns) {
+      uint32_t who = cell->agent();
+      bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
+      if (cell->writeClock < begin || cell->valid() != 15 || (cell->who & pendingFlag) || !ordered)
+        return word;
+      *mine = read | (timeOf(*mine) == by.now ? *mine & ~(1ull << 36) : 0);
+    }
+    return end;
+  }
+  uint64_t writeWords(uint64_t word, uint64_t end, const Viewer &by, uint16_t flags) {
+    const Cell mine{by.now, uint16_t(by.agent | flags), uint8_t(by.lane), 255};
+    Cell *cell = &cells[word];
+    const uint64_t *readers = &reads[word * columns];
+    const uint32_t *known = by.clock + firstAgent;
+    for (; word < end; ++word, ++cell, readers += columns) {
+      if (cell->writeClock >= begin) {
+        uint32_t who = cell->agent();
+        bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
+        if ((cell->who & (pendingFlag | mbarrierFlag)) || !ordered)
+          return word;
+      }
+      uint32_t late = timeOf(readers[warps]) > by.clock[engineAgent];
+      late |= timeOf(readers[warps + 1]) > begin; // of another block: rare
+      for (uint32_t c = 0; c < warps; ++c)
+        late |= timeOf(readers[c]) > known[c];
+      if (late)
+        return word;
+      *cell = mine;
+    }
+    return end;
   }
 
   // Bytes `mask` of a word are read.
