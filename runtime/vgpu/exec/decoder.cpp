@@ -1,6 +1,7 @@
 // Operands and variables: planes for registers and constants, offsets in shared and local memory, addresses of symbols.
 #include "runtime/vgpu/exec/decoder.h"
 #include "runtime/vgpu/exec/ops.h"
+#include "runtime/vgpu/exec/requirements.h"
 #include "runtime/vgpu/exec/warpgroup.h"
 #include "runtime/vgpu/ptx/opcodes.h"
 #include <algorithm>
@@ -96,9 +97,18 @@ uint32_t Decoder::special(Special which) {
 
 uint32_t Decoder::planeOf(int32_t reg) {
   uint32_t &plane = frame->planes[size_t(reg)];
+  uint32_t bits = info(function->registers[size_t(reg)].type).bits;
   if (plane == nowhere)
-    plane = scratch(info(function->registers[size_t(reg)].type).bits == 64);
+    plane = scratch(bits >= 64);
+  if (bits == 128 && plane + 256 == program.registerBytes)
+    scratch(true); // the upper half follows
   return plane;
+}
+
+uint32_t Decoder::quad(const ptx::Operand &operand) {
+  if (info(typeOf(operand)).bits != 128)
+    return refuse("expected a .b128 register"), 0;
+  return planeOf(operand.reg);
 }
 
 ptx::Type Decoder::typeOf(const ptx::Operand &operand) const {
@@ -185,6 +195,8 @@ uint32_t Decoder::in(const ptx::Operand &operand, ptx::Type type) {
     return constant(bits, wide);
   }
   case Kind::special: {
+    if (uint32_t need = neededArch(operand.name); need > arch)
+      return refuse("the special register " + std::string(operand.name) + " needs sm_" + std::to_string(need)), 0;
     auto found = specialNames().find(operand.name);
     int component = operand.component == 0 ? 0 : operand.component - 'x';
     if (found == specialNames().end() || component < 0 || component > 2 ||
@@ -383,6 +395,8 @@ bool Decoder::decodeInstruction(const ptx::Instruction &i) {
   const ptx::Opcode *row = ptx::opcodeNamed(i.opcode);
   if (row && row->minArch > arch)
     return refuse("needs sm_" + std::to_string(row->minArch) + " or newer, the chip is sm_" + std::to_string(arch));
+  if (uint32_t need = neededArch(i); need > arch)
+    return refuse("this form needs sm_" + std::to_string(need) + " or newer, the chip is sm_" + std::to_string(arch));
   if (row && row->archSpecific && (arch != 90 || !module.target.ends_with('a')))
     return refuse("exists only on sm_90a, the module's target is " + module.target);
   auto found = opTable().find(i.opcode);

@@ -21,6 +21,7 @@ public:
   // For the families. All of them record a refusal when an operand does not fit; `ok()` tells.
   uint32_t in(const ptx::Operand &operand, ptx::Type type);  // a plane to read
   uint32_t out(const ptx::Operand &operand, ptx::Type type); // a plane to write; a scratch plane for `_`
+  uint32_t quad(const ptx::Operand &operand); // a .b128 register: two planes of 64 bits, one after the other
   uint32_t predicateIn(const ptx::Operand &operand, bool &negated);
   uint32_t predicateOut(const ptx::Operand &operand); // a scratch one for `_`
   uint32_t constant(uint64_t bits, bool wide);

@@ -2,6 +2,7 @@
 #include "runtime/vgpu/exec/access.h"
 #include "runtime/vgpu/exec/families.h"
 #include "runtime/vgpu/exec/numeric.h"
+#include <mutex>
 
 namespace tessera::vgpu {
 namespace {
@@ -136,6 +137,35 @@ template <class T> void runVector(Warp &w, const Op &op) {
   }
 }
 
+// exch and cas of 16 bytes; between the threads that run blocks, one at a time.
+void runQuad(Warp &w, const Op &op) {
+  static std::mutex one;
+  Access x;
+  x.mask = w.mask;
+  x.bytes = 16;
+  x.atomic = x.write = true;
+  gatherAddresses(w, op, x);
+  if (!resolve(w, op, Space(op.x), x))
+    return;
+  alignas(64) u64 t[2][lanes] = {};
+  std::lock_guard hold(one);
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(w.mask >> l & 1))
+      continue;
+    u64 old[2], b[2] = {w.in<u64>(op.b)[l], w.in<u64>(op.b + 256)[l]};
+    std::memcpy(old, x.at[l], 16);
+    t[0][l] = old[0], t[1][l] = old[1];
+    if (Kind(op.flag2) == Kind::exch) {
+      std::memcpy(x.at[l], b, 16);
+    } else if (old[0] == b[0] && old[1] == b[1]) {
+      u64 c[2] = {w.in<u64>(op.c)[l], w.in<u64>(op.c + 256)[l]};
+      std::memcpy(x.at[l], c, 16);
+    }
+  }
+  w.put(op.d, t[0]);
+  w.put(op.d + 256, t[1]);
+}
+
 bool atomic(Decoder &d, const Instruction &i, Op &op) {
   constexpr std::string_view names[] = {"and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"};
   bool found = false, returns = i.opcode == "atom";
@@ -152,8 +182,6 @@ bool atomic(Decoder &d, const Instruction &i, Op &op) {
     return false;
   if (t == Type::f64 && d.arch < 60)
     return d.refuse("needs sm_60");
-  if ((t == Type::bf16 || t == Type::bf16x2) && d.arch < 90)
-    return d.refuse("." + std::string(info(t).name) + " needs sm_90");
   Space space = i.space();
   size_t at = returns ? 1 : 0;
   Decoder::Address a = d.address(i.operands[at], space);
@@ -169,8 +197,6 @@ bool atomic(Decoder &d, const Instruction &i, Op &op) {
     d.program.usesAtomics = true;
   if (i.has("v2") || i.has("v4") || i.has("v8")) {
     op.count = i.has("v2") ? 2 : i.has("v4") ? 4 : 8;
-    if (d.arch < 90)
-      return d.refuse("vectors need sm_90");
     const auto &data = i.operands[at + 1].elements;
     if (data.size() != op.count || (returns && i.operands[0].elements.size() != op.count))
       return false;
@@ -188,6 +214,16 @@ bool atomic(Decoder &d, const Instruction &i, Op &op) {
   }
   if (i.operands.size() <= at + (kind == Kind::cas ? 2 : 1))
     return false;
+  if (t == Type::b128) {
+    if (!returns || (kind != Kind::exch && kind != Kind::cas))
+      return d.refuse(".b128 has .exch and .cas only");
+    op.run = runQuad;
+    op.bytes = 16;
+    op.b = d.quad(i.operands[2]);
+    op.c = kind == Kind::cas ? d.quad(i.operands[3]) : op.b;
+    op.d = d.quad(i.operands[0]);
+    return d.ok();
+  }
   op.b = d.in(i.operands[at + 1], t);
   op.c = kind == Kind::cas ? d.in(i.operands[at + 2], t) : op.b;
   switch (t) {

@@ -141,6 +141,30 @@ void runLop3(Warp &w, const Op &op) {
   });
 }
 
+void runLop3Test(Warp &w, const Op &op) {
+  u32 with = w.predicates[op.more[0]] ^ (op.flag & 2 ? allLanes : 0), bits = 0;
+  runLop3(w, op);
+  const auto *d = w.in<u32>(op.d);
+  for (u32 l = 0; l < lanes; ++l)
+    bits |= u32(d[l] != 0) << l;
+  w.putPredicate(op.more[1], op.flag & 1 ? bits | with : bits & with);
+}
+
+// fns: the n-th set bit of the mask from a base upwards or downwards.
+void runFindSet(Warp &w, const Op &op) {
+  map3<u32, u32, u32, s32>(w, op, [](u32 mask, u32 base, s32 offset) {
+    if (base > 31)
+      return ~0u;
+    if (offset == 0)
+      return mask >> base & 1 ? base : ~0u;
+    s64 left = std::abs(s64(offset));
+    for (s32 at = s32(base); at >= 0 && at < 32; at += offset > 0 ? 1 : -1)
+      if ((mask >> at & 1) && --left == 0)
+        return u32(at);
+    return ~0u;
+  });
+}
+
 template <bool signedA, bool signedB> void runDp4a(Warp &w, const Op &op) {
   map3<u32, u32, u32, u32>(w, op, [](u32 a, u32 b, u32 c) {
     for (u32 k = 0; k < 32; k += 8) {
@@ -268,6 +292,10 @@ void addBitOps(OpTable &table) {
     op.d = d.out(i.operands[0], t);
     return d.ok();
   };
+  table["fns"] = [](Decoder &d, const Instruction &i, Op &op) {
+    op.run = runFindSet;
+    return operands(d, i, op, Type::b32, Type::b32);
+  };
   table["bmsk"] = [](Decoder &d, const Instruction &i, Op &op) {
     op.run = i.has("wrap") ? Run([](Warp &w, const Op &o) {
       map2<u32, u32, u32>(w, o, [](u32 a, u32 b) {
@@ -308,9 +336,22 @@ void addBitOps(OpTable &table) {
     return operands(d, i, op, Type::b32, Type::b32);
   };
   table["lop3"] = [](Decoder &d, const Instruction &i, Op &op) {
-    if (i.operands.size() != 5)
-      return false;
     op.run = runLop3;
+    if (i.operands.size() == 6) { // d|p: whether anything is set, combined with a predicate
+      const ptx::Operand &to = i.operands[0];
+      bool negated = false;
+      if (to.kind != ptx::Operand::Kind::pair)
+        return d.refuse("needs a pair of destinations");
+      op.run = runLop3Test;
+      op.more.push_back(d.predicateIn(i.operands[5], negated));
+      op.flag = u8(i.has("or") | negated << 1);
+      op.more.push_back(d.predicateOut(to.elements[1]));
+      op.a = d.in(i.operands[1], Type::b32);
+      op.b = d.in(i.operands[2], Type::b32);
+      op.c = d.in(i.operands[3], Type::b32);
+      op.d = d.out(to.elements[0], Type::b32);
+      return d.immediate(i.operands[4], op.imm);
+    }
     op.a = d.in(i.operands[1], Type::b32);
     op.b = d.in(i.operands[2], Type::b32);
     op.c = d.in(i.operands[3], Type::b32);

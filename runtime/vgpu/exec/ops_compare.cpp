@@ -191,7 +191,12 @@ template <class T> void runSelect(Warp &w, const Op &op) {
   w.put(op.d, t);
 }
 template <class T, class C> void runSlct(Warp &w, const Op &op) {
-  map3<T, T, T, C>(w, op, [](T a, T b, C c) { return c >= 0 ? a : b; });
+  [[maybe_unused]] bool flushes = op.flag;
+  map3<T, T, T, C>(w, op, [=](T a, T b, C c) {
+    if constexpr (std::is_same_v<C, float>)
+      c = flushes ? flush(c) : c;
+    return c >= 0 ? a : b;
+  });
 }
 } // namespace
 
@@ -235,6 +240,7 @@ void addCompareOps(OpTable &table) {
   };
   table["slct"] = [](Decoder &d, const Instruction &i, Op &op) {
     Type t = i.type(0), c = i.type(1);
+    op.flag = i.has("ftz");
     op.a = d.in(i.operands[1], t);
     op.b = d.in(i.operands[2], t);
     op.c = d.in(i.operands[3], c);

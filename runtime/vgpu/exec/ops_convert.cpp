@@ -105,8 +105,12 @@ u64 bitsOf(double v, Type t, u8 flags, Round mode) {
       r = (r & 0x80000000) | 0x7f7f0000;
     return v != v ? nanF16 : r >> 16;
   }
-  case Type::tf32:
-    return roundMantissa(float(v), 10, mode);
+  case Type::tf32: {
+    u32 r = roundMantissa(float(v), 10, mode);
+    if ((flags & finite) && (r & 0x7fffffff) == 0x7f800000)
+      r = (r & 0x80000000) | 0x7f7fe000;
+    return v != v ? nanF32 : r;
+  }
   case Type::f32: {
     float f = singleOf(v, mode);
     return std::bit_cast<u32>(canonical(flags & ftz ? flush(f) : f));
@@ -117,10 +121,10 @@ u64 bitsOf(double v, Type t, u8 flags, Round mode) {
 }
 
 // Clamped to the destination, as float-to-integer conversions and .sat want.
-u64 clampInteger(double v, Type t) {
-  if (v != v)
-    return 0;
+u64 clampInteger(double v, Type t, bool fromDouble) {
   u32 bits = info(t).bits;
+  if (v != v) // two answers, by the types
+    return fromDouble || bits == 64 ? 1ull << (bits - 1) : 0;
   if (info(t).kind == 's') {
     double low = -std::ldexp(1.0, int(bits) - 1), high = -low;
     s64 r = v <= low    ? s64(1ull << (bits - 1)) * (bits == 64 ? 1 : -1)
@@ -181,7 +185,8 @@ void runGeneral(Warp &w, const Op &op) {
       double v = doubleOf(bits, from, op.flag);
       if (op.flag & integral)
         v = roundTo(v, mode);
-      t[l] = isFloat(to) ? bitsOf(v, to, op.flag, op.flag & integral ? Round::nearest : mode) : clampInteger(v, to);
+      t[l] = isFloat(to) ? bitsOf(v, to, op.flag, op.flag & integral ? Round::nearest : mode)
+                         : clampInteger(v, to, wideIn);
     } else {
       s64 v = extendSource(bits, from);
       bool isSigned = info(from).kind == 's';
@@ -320,12 +325,6 @@ bool convert(Decoder &d, const Instruction &i, Op &op) {
   op.flag2 = u8(mode);
   op.x = u32(to);
   op.y = u32(from);
-  bool fp8 = to == Type::e4m3x2 || to == Type::e5m2x2 || from == Type::e4m3x2 || from == Type::e5m2x2;
-  if (fp8 && d.arch < 89)
-    return d.refuse("8-bit floating-point conversions need sm_89");
-  bool brain = to == Type::bf16 || to == Type::bf16x2 || to == Type::tf32;
-  if (brain && d.arch < 80)
-    return d.refuse("needs sm_80");
   if (to == Type::f16x2 && (from == Type::e4m3x2 || from == Type::e5m2x2)) {
     op.run = runFromFp8;
     op.a = d.in(i.operands[1], Type::b16);
@@ -357,14 +356,14 @@ bool convert(Decoder &d, const Instruction &i, Op &op) {
   return d.ok() && op.run;
 }
 
-// cvt.pack: two s32 saturated into halves, or into bytes above those of c.
+// cvt.pack: two s32 saturated into fields of 16 to 2 bits, c above those that are narrower.
 void runCvtPack(Warp &w, const Op &op) {
   auto to = Type(op.x);
   u32 bits = info(to).bits;
   map3<u32, u32, u32, u32>(w, op, [=](u32 a, u32 b, u32 c) {
     u64 x = clampInteger(u64(s64(s32(a))), true, to), y = clampInteger(u64(s64(s32(b))), true, to);
     u32 both = u32(x << bits | y);
-    return bits == 16 ? both : c << 16 | (both & 0xffff);
+    return bits == 16 ? both : c << 2 * bits | both;
   });
 }
 } // namespace
@@ -374,8 +373,8 @@ void addConvertOps(OpTable &table) {
   table["cvt.pack"] = [](Decoder &d, const Instruction &i, Op &op) {
     op.run = runCvtPack;
     op.x = u32(i.type(0));
-    if (info(i.type(0)).bits != 16 && info(i.type(0)).bits != 8)
-      return false;
+    if (info(i.type(0)).bits > 16 || i.operands.size() != (info(i.type(0)).bits == 16 ? 3u : 4u))
+      return d.refuse("this type and this number of operands do not go together");
     op.a = d.in(i.operands[1], Type::s32);
     op.b = d.in(i.operands[2], Type::s32);
     op.c = i.operands.size() > 3 ? d.in(i.operands[3], Type::b32) : d.constant(0, false);

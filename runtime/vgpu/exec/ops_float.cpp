@@ -84,6 +84,12 @@ struct MaxXor {
     return std::copysign(Max::f<T>(std::fabs(a), std::fabs(b), c), std::signbit(a) != std::signbit(b) ? T(-1) : T(1));
   }
 };
+struct MinNanXor {
+  template <class T> static T f(T a, T b, T c) { return a != a ? a : b != b ? b : MinXor::f<T>(a, b, c); }
+};
+struct MaxNanXor {
+  template <class T> static T f(T a, T b, T c) { return a != a ? a : b != b ? b : MaxXor::f<T>(a, b, c); }
+};
 struct CopySign {
   template <class T> static T f(T a, T b, T) { return std::copysign(b, a); }
 };
@@ -141,6 +147,16 @@ template <class T, class F> struct Float {
   }
 };
 
+// rcp and rsqrt .approx.ftz.f64: from the upper word of the operand, into the upper word of the result.
+template <class F> void runGross(Warp &w, const Op &op) {
+  map1<u64, u64>(w, op, [](u64 a) {
+    constexpr u64 upper = ~0ull << 32, infinity = 0x7ff0000000000000;
+    auto zeroed = [](u64 bits) { return bits & infinity ? bits & upper : bits & 1ull << 63; };
+    double r = F::template f<double>(std::bit_cast<double>(zeroed(a)), 0, 0);
+    return r != r ? 0x7fffffff00000000 : zeroed(std::bit_cast<u64>(r));
+  });
+}
+
 template <class F> bool decode(Decoder &d, const Instruction &i, Op &op) {
   Type t = i.type();
   op.flag = u8((i.has("ftz") ? ftz : 0) | (i.has("sat") ? sat : 0));
@@ -190,12 +206,14 @@ bool decodeFloatArithmetic(Decoder &d, const Instruction &i, Op &op) {
   if (i.operands.size() != 3)
     return false; // min and max of three: sm_100
   bool nan = i.has("NaN"), sign = i.has("xorsign");
-  if (nan && sign)
-    return false;
   if (i.opcode == "min")
-    return sign ? decode<MinXor>(d, i, op) : nan ? decode<MinNan>(d, i, op) : decode<Min>(d, i, op);
+    return sign  ? (nan ? decode<MinNanXor>(d, i, op) : decode<MinXor>(d, i, op))
+           : nan ? decode<MinNan>(d, i, op)
+                 : decode<Min>(d, i, op);
   if (i.opcode == "max")
-    return sign ? decode<MaxXor>(d, i, op) : nan ? decode<MaxNan>(d, i, op) : decode<Max>(d, i, op);
+    return sign  ? (nan ? decode<MaxNanXor>(d, i, op) : decode<MaxXor>(d, i, op))
+           : nan ? decode<MaxNan>(d, i, op)
+                 : decode<Max>(d, i, op);
   return false;
 }
 
@@ -206,6 +224,14 @@ template <class F, Pipe pipe> bool unary(Decoder &d, const Instruction &i, Op &o
     return decodeHalf(d, i, op);
   op.pipe = pipe;
   return decode<F>(d, i, op);
+}
+
+template <class F> bool reciprocal(Decoder &d, const Instruction &i, Op &op) {
+  if (!unary<F, Pipe::special>(d, i, op))
+    return false;
+  if (i.type() == Type::f64 && i.has("approx") && i.has("ftz"))
+    op.run = runGross<F>;
+  return true;
 }
 
 // testp: one predicate a lane.
@@ -228,9 +254,9 @@ template <class T> void runTest(Warp &w, const Op &op) {
 
 void addFloatOps(OpTable &table) {
   table["fma"] = decodeFloatArithmetic;
-  table["rcp"] = unary<Rcp, Pipe::special>;
+  table["rcp"] = reciprocal<Rcp>;
   table["sqrt"] = unary<Sqrt, Pipe::special>;
-  table["rsqrt"] = unary<Rsqrt, Pipe::special>;
+  table["rsqrt"] = reciprocal<Rsqrt>;
   table["sin"] = unary<Sin, Pipe::special>;
   table["cos"] = unary<Cos, Pipe::special>;
   table["lg2"] = unary<Lg2, Pipe::special>;

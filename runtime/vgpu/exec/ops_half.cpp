@@ -30,7 +30,16 @@ struct Mul {
   static float f(float a, float b, float) { return a * b; }
 };
 struct Fma {
-  static float f(float a, float b, float c) { return toOdd(double(a) * double(b) + double(c)); }
+  // The product is exact in f64; an inexact sum is made odd, so that one rounding remains (an f64 alone would hide a
+  // small addend behind a tie).
+  static float f(float a, float b, float c) {
+    double product = double(a) * double(b), sum = product + double(c);
+    double part = sum - product, error = (product - (sum - part)) + (double(c) - part);
+    auto bits = std::bit_cast<s64>(sum);
+    s64 odd = error != 0 && error == error && !(bits & 1);
+    bits += odd * ((error > 0) == (sum > 0) ? 1 : -1);
+    return toOdd(std::bit_cast<double>(bits));
+  }
 };
 struct Abs {
   static float f(float a, float, float) { return std::fabs(a); }
@@ -55,6 +64,12 @@ struct MinNan {
 };
 struct MaxNan {
   static float f(float a, float b, float c) { return a != a ? a : b != b ? b : Max::f(a, b, c); }
+};
+// .xorsign.abs: of the magnitudes, with the product's sign.
+template <class F> struct Signed {
+  static float f(float a, float b, float c) {
+    return std::copysign(F::f(std::fabs(a), std::fabs(b), c), std::signbit(a) != std::signbit(b) ? -1.0f : 1.0f);
+  }
 };
 struct Ex2 {
   static float f(float a, float, float) { return std::exp2(a); }
@@ -100,7 +115,12 @@ template <class Format, class F> struct Half {
 // Sign operations keep every bit, NaN payloads too.
 template <bool negate> void runSign(Warp &w, const Op &op) {
   u32 signs = op.flag & pair ? 0x80008000 : 0x8000;
-  map1<u32, u32>(w, op, [signs](u32 a) { return negate ? a ^ signs : a & ~signs; });
+  bool flushes = op.flag & ftz;
+  map1<u32, u32>(w, op, [=](u32 a) {
+    if (flushes)
+      a = F16::flushed(u16(a)) | u32(F16::flushed(u16(a >> 16))) << 16;
+    return negate ? a ^ signs : a & ~signs;
+  });
 }
 
 template <class F> bool decode(Decoder &d, const Instruction &i, Op &op) {
@@ -125,12 +145,11 @@ template <class F> bool decode(Decoder &d, const Instruction &i, Op &op) {
 bool decodeHalf(Decoder &d, const Instruction &i, Op &op) {
   Type t = i.type();
   bool brain = t == Type::bf16 || t == Type::bf16x2;
-  if (brain && d.arch < 80)
-    return d.refuse("bf16 arithmetic needs sm_80");
-  if (brain && d.arch < 90 && (i.opcode == "add" || i.opcode == "sub" || i.opcode == "mul"))
-    return d.refuse("." + std::string(info(t).name) + " needs sm_90");
-  if (i.has("rz") || i.has("rm") || i.has("rp") || i.has("oob") || i.has("xorsign"))
-    return false;
+  (void)brain;
+  if (i.has("rz") || i.has("rm") || i.has("rp"))
+    return d.refuse("halves are rounded to nearest only");
+  if (i.has("oob"))
+    return d.refuse(".oob is not implemented");
   if (i.opcode == "add")
     return decode<Add>(d, i, op);
   if (i.opcode == "sub")
@@ -150,13 +169,16 @@ bool decodeHalf(Decoder &d, const Instruction &i, Op &op) {
     return true;
   }
   if (i.operands.size() != 3)
-    return false;
-  if (d.arch < 80)
-    return d.refuse("min and max of halves need sm_80");
+    return d.refuse("of three values needs sm_100");
+  bool sign = i.has("xorsign"), nan = i.has("NaN");
   if (i.opcode == "min")
-    return i.has("NaN") ? decode<MinNan>(d, i, op) : decode<Min>(d, i, op);
+    return sign  ? (nan ? decode<Signed<MinNan>>(d, i, op) : decode<Signed<Min>>(d, i, op))
+           : nan ? decode<MinNan>(d, i, op)
+                 : decode<Min>(d, i, op);
   if (i.opcode == "max")
-    return i.has("NaN") ? decode<MaxNan>(d, i, op) : decode<Max>(d, i, op);
+    return sign  ? (nan ? decode<Signed<MaxNan>>(d, i, op) : decode<Signed<Max>>(d, i, op))
+           : nan ? decode<MaxNan>(d, i, op)
+                 : decode<Max>(d, i, op);
   return false;
 }
 

@@ -250,6 +250,25 @@ template <class F, class R> bool minMax(Decoder &d, const Instruction &i, Op &op
   return operands(d, i, op, t, t);
 }
 
+// mad24.hi: bits 47 to 16 of the product.
+template <bool saturate> void runHigh24Signed(Warp &w, const Op &op) {
+  map3<s32, s32, s32, s32>(w, op, [](s32 a, s32 b, s32 c) {
+    auto product = s32((s64(a << 8 >> 8) * (b << 8 >> 8)) >> 16);
+    return saturate ? AddSat::f<s32>(product, c) : add<s32>(product, c);
+  });
+}
+void runHigh24(Warp &w, const Op &op) {
+  map3<u32, u32, u32, u32>(w, op,
+                           [](u32 a, u32 b, u32 c) { return u32((u64(a & 0xffffff) * (b & 0xffffff)) >> 16) + c; });
+}
+bool high24(Decoder &d, const Instruction &i, Op &op) {
+  bool sign = i.type() == Type::s32;
+  if (i.has("sat") && !sign)
+    return d.refuse(".sat is of .s32 only");
+  op.run = !sign ? runHigh24 : i.has("sat") ? runHigh24Signed<true> : runHigh24Signed<false>;
+  return operands(d, i, op, i.type(), i.type());
+}
+
 bool isFloat(const Instruction &i) { return info(i.type()).kind == 'f'; }
 } // namespace
 
@@ -328,7 +347,7 @@ void addIntegerOps(OpTable &table) {
   };
   table["mad24"] = [](Decoder &d, const Instruction &i, Op &op) {
     if (i.has("hi"))
-      return false;
+      return high24(d, i, op);
     if (i.type() == Type::s32)
       op.run = [](Warp &w, const Op &o) {
         map3<s32, s32, s32, s32>(

@@ -92,7 +92,8 @@ Pipe pipeOf(Space space) {
 
 template <bool load> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   Type t = i.type();
-  if (i.types.size() != 1 || info(t).kind == 'p' || info(t).bits > 64 || info(t).bits < 8)
+  bool quad = t == Type::b128;
+  if (i.types.size() != 1 || info(t).kind == 'p' || (info(t).bits > 64 && !quad) || info(t).bits < 8)
     return false;
   Space space = i.space();
   if (space == Space::reg)
@@ -104,16 +105,19 @@ template <bool load> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   op.imm = a.offset;
   op.x = u32(a.space);
   op.pipe = pipeOf(a.space);
-  op.bytes = u8(bytesOf(t));
-  op.count = i.has("v2") ? 2 : i.has("v4") ? 4 : i.has("v8") ? 8 : 1;
+  op.bytes = u8(std::min<u32>(bytesOf(t), 8));
+  op.count = quad ? 2 : i.has("v2") ? 2 : i.has("v4") ? 4 : i.has("v8") ? 8 : 1;
   for (std::string_view order : {"volatile", "relaxed", "acquire", "release", "mmio"})
     op.flag2 |= i.has(order);
   op.flag2 |= i.has("acquire") ? Access::acquire << 1 : i.has("release") ? Access::release << 1 : 0;
-  if (op.count * op.bytes > 16)
+  if (op.count * op.bytes > 16 || (quad && (i.has("v2") || i.has("v4"))))
     return d.refuse("vectors of more than 16 bytes need sm_100");
-  if (data.kind == Operand::Kind::vector ? data.elements.size() != op.count : op.count != 1)
+  if (quad) {
+    u32 plane = d.quad(data);
+    op.more = {plane, plane + 256};
+  } else if (data.kind == Operand::Kind::vector ? data.elements.size() != op.count : op.count != 1)
     return d.refuse("the vector has the wrong number of registers");
-  for (u32 k = 0; k < op.count; ++k) {
+  for (u32 k = 0; k < op.count && !quad; ++k) {
     const Operand &element = data.kind == Operand::Kind::vector ? data.elements[k] : data;
     op.more.push_back(load ? d.out(element, t) : d.in(element, t));
   }
@@ -154,7 +158,7 @@ void runIsSpace(Warp &w, const Op &op) {
   for (u32 l = 0; l < lanes; ++l) {
     u64 high = a[l] >> 32;
     bool special = high == sharedWindow >> 32 || high == localWindow >> 32 || high == paramWindow >> 32;
-    bool yes = op.imm ? high == u64(op.imm) >> 32 : !special;
+    bool yes = op.flag2 ? false : op.imm ? high == u64(op.imm) >> 32 : !special;
     if (op.flag && yes) // shared::cta: the block's own memory only
       yes = (u32(a[l]) >> clusterShift) == 0 || (u32(a[l]) >> clusterShift) == w.block->clusterRank + 1;
     bits |= u32(yes) << l;
@@ -231,12 +235,13 @@ void addMemoryOps(OpTable &table) {
   table["st"] = transfer<false>;
   for (std::string_view hint : {"prefetch", "prefetchu", "applypriority", "discard", "pmevent", "brkpt"})
     table[hint] = nothing;
-  table["createpolicy.fractional"] = [](Decoder &d, const Instruction &i, Op &op) {
-    op.run = [](Warp &w, const Op &o) { map1<u64, u64>(w, o, [](u64 a) { return a; }); };
-    op.a = d.constant(0, true);
-    op.d = d.out(i.operands[0], Type::b64);
-    return d.ok();
-  };
+  table["createpolicy.range"] = table["createpolicy.cvt"] =
+      table["createpolicy.fractional"] = [](Decoder &d, const Instruction &i, Op &op) {
+        op.run = [](Warp &w, const Op &o) { map1<u64, u64>(w, o, [](u64 a) { return a; }); };
+        op.a = d.constant(0, true);
+        op.d = d.out(i.operands[0], Type::b64);
+        return d.ok();
+      };
   table["cvta"] = [](Decoder &d, const Instruction &i, Op &op) {
     if (info(i.type()).bits != 64)
       return false;
@@ -251,6 +256,7 @@ void addMemoryOps(OpTable &table) {
   };
   table["isspacep"] = [](Decoder &d, const Instruction &i, Op &op) {
     op.imm = s64(windowOf(i.space()));
+    op.flag2 = i.has("const"); // constants are in no window of their own here: never a generic address
     op.flag = i.has("shared") || i.has("shared::cta");
     op.run = runIsSpace;
     op.a = d.in(i.operands[1], Type::b64);

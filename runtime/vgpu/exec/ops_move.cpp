@@ -17,6 +17,13 @@ void runPredicateMove(Warp &w, const Op &op) {
   w.putPredicate(op.d, op.flag2 ? (op.imm ? allLanes : 0) : w.predicates[op.a] ^ (op.flag ? allLanes : 0));
 }
 
+void runPredicateOfWord(Warp &w, const Op &op) {
+  u32 bits = 0;
+  for (u32 l = 0; l < lanes; ++l)
+    bits |= u32(w.in<u32>(op.a)[l] != 0) << l;
+  w.putPredicate(op.d, bits);
+}
+
 // op.more: the elements' planes, op.bytes: bytes of one element.
 void runPack(Warp &w, const Op &op) {
   alignas(64) u64 t[lanes] = {};
@@ -50,12 +57,39 @@ void runUnpack(Warp &w, const Op &op) {
   }
 }
 
+// Between two 64-bit planes that follow each other (a .b128 register) and another such or a vector of two.
+void runQuad(Warp &w, const Op &op) {
+  alignas(64) u64 t[2][lanes];
+  for (u32 k = 0; k < 2; ++k)
+    std::memcpy(t[k], w.in<u64>(op.more[k]), sizeof t[k]);
+  for (u32 k = 0; k < 2; ++k)
+    w.put(op.more[2 + k], t[k]);
+}
+bool moveQuad(Decoder &d, const Operand &to, const Operand &from, Op &op) {
+  op.run = runQuad;
+  for (const Operand *o : {&from, &to}) {
+    if (o->kind == Operand::Kind::vector) {
+      if (o->elements.size() != 2)
+        return d.refuse("a .b128 value has two parts");
+      for (const Operand &e : o->elements)
+        op.more.push_back(o == &from ? d.in(e, Type::b64) : d.out(e, Type::b64));
+    } else {
+      u32 plane = d.quad(*o);
+      op.more.insert(op.more.end(), {plane, plane + 256});
+    }
+  }
+  return d.ok();
+}
+
 bool move(Decoder &d, const Instruction &i, Op &op) {
   Type t = i.type();
   const Operand &to = i.operands[0], &from = i.operands[1];
   if (t == Type::pred) {
     op.run = runPredicateMove;
-    if (from.kind == Operand::Kind::immediate) {
+    if (from.kind == Operand::Kind::special && from.name == "%is_explicit_cluster") {
+      op.run = runPredicateOfWord;
+      op.a = d.in(from, Type::u32);
+    } else if (from.kind == Operand::Kind::immediate) {
       op.flag2 = 1;
       op.imm = from.bits != 0;
     } else {
@@ -66,6 +100,8 @@ bool move(Decoder &d, const Instruction &i, Op &op) {
     op.d = d.predicateOut(to);
     return d.ok();
   }
+  if (t == Type::b128)
+    return moveQuad(d, to, from, op);
   if (info(t).bits > 64)
     return false;
   bool pack = from.kind == Operand::Kind::vector, unpack = to.kind == Operand::Kind::vector;

@@ -91,6 +91,8 @@ constexpr Opcode rows[] = {
     {"applypriority", 2, 2, "global L2::evict_normal", 74, 80},
     {"discard", 2, 2, "global L2", 74, 80},
     {"createpolicy.fractional", 1, 2, "L2::evict_last L2::evict_normal L2::evict_first L2::evict_unchanged", 74, 80},
+    {"createpolicy.range", 4, 4, "global L2::evict_last L2::evict_normal L2::evict_first L2::evict_unchanged", 74, 80},
+    {"createpolicy.cvt", 2, 2, "L2", 74, 80},
     {"isspacep", 2, 2, "$space"},
     {"cvta", 2, 2, "to $space"},
     {"cvt", 2, 4, "rn rz rm rp rna rni rzi rmi rpi ftz sat relu satfinite"},
