@@ -42,10 +42,10 @@ std::vector<int32_t> somePrompt(int64_t count, int64_t vocab) {
 // What decoding one token reads at least: each weight once (of an embedding that is not also the head, one row, which
 // is nothing), and the keys and values of a sequence of `length` tokens in f16.
 double bytesPerToken(const decode::Model &model, double length) {
-  const model::LlamaConfig &config = model.config();
+  const model::ModelConfig &config = model.config();
   double bytes = double(model.report().weightsBytes);
   if (!config.tiedHead)
-    bytes -= double(model.file().find("token_embd.weight")->bytes.size());
+    bytes -= double(model.file().tensors().find("token_embd.weight")->bytes.size());
   return bytes + length * double(config.layers * config.attention.kvHeads * config.attention.headDim * 2 * 2);
 }
 

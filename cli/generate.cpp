@@ -1,7 +1,6 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "runtime/decode/model.h"
-#include "runtime/model/chat.h"
 #include "runtime/model/mapped_file.h"
 #include "runtime/model/tokenizer.h"
 #include <memory>
@@ -32,11 +31,11 @@ Result<std::string> promptText(const Options &options) {
 
 Result<Prompt> readPrompt(const Options &options) {
   std::string text = TESSERA_TRY(promptText(options));
-  model::Gguf file = TESSERA_TRY(model::Gguf::open(options.model));
-  model::LlamaConfig config = TESSERA_TRY(model::llamaConfig(file));
-  Prompt prompt{TESSERA_TRY(model::Tokenizer::fromGguf(file)), {}};
+  model::ModelFile file = TESSERA_TRY(model::ModelFile::open(options.model));
+  const model::ModelConfig &config = file.config();
+  Prompt prompt{TESSERA_TRY(file.tokenizer()), {}};
   if (options.chat)
-    text = TESSERA_TRY(model::chatPrompt(file, text));
+    text = TESSERA_TRY(file.chatPrompt(text));
   prompt.tokens = TESSERA_TRY(prompt.tokenizer.encode(text));
   if (prompt.tokens.empty())
     return invalidArgument("--prompt is empty: there is nothing to continue");

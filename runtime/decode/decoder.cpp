@@ -5,13 +5,38 @@ namespace tessera::decode {
 // Prompts end in chunks of any length, each with a plan of its own; old ones go when there are this many.
 static constexpr size_t maxPlans = 16;
 
-Result<Decoder> Decoder::make(const Engine &engine, const model::LlamaConfig &config, Weights weights, KvPool pool,
+static ops::RopeScaling scalingOf(const model::RopeScaling &scaling, const std::vector<float> &divisors) {
+  using From = model::RopeScaling::Kind;
+  using To = ops::RopeScaling::Kind;
+  static const std::map<From, To> kinds = {{From::none, To::none},   {From::linear, To::linear},
+                                           {From::dynamic, To::ntk}, {From::llama3, To::llama3},
+                                           {From::yarn, To::yarn},   {From::longrope, To::longRope}};
+  ops::RopeScaling out;
+  out.kind = kinds.at(scaling.kind);
+  out.factor = scaling.factor;
+  out.original = scaling.originalContext;
+  out.lowFactor = out.betaSlow = scaling.low;
+  out.highFactor = out.betaFast = scaling.high;
+  out.attentionFactor = scaling.magnitude;
+  out.factors = out.kind == To::longRope ? scaling.shortFactors : divisors;
+  out.longFactors = scaling.longFactors;
+  return out;
+}
+
+Result<Decoder> Decoder::make(const Engine &engine, const model::ModelConfig &config, Weights weights, KvPool pool,
                               const DecoderOptions &options) {
   if (options.context < 1 || options.chunk < 1)
     return invalidArgument("a decoder takes a context and a chunk of at least one token");
   Decoder decoder(engine, config, std::move(weights), std::move(pool), options);
   decoder.kernels = TESSERA_TRY(buildKernels(engine, config, decoder.weights, decoder.pool.shape().pageSize));
-  decoder.rope = TESSERA_TRY(ropeTables(engine.device(), config.rope, options.context, decoder.weights.ropeFactors));
+  auto rope = [&](double base, const ops::RopeScaling &scaling) {
+    return ropeTables(engine.device(), ops::ropeFrequencies(config.rope.rotaryDim, base, scaling, options.context),
+                      options.context);
+  };
+  decoder.rope = TESSERA_TRY(rope(config.rope.base, scalingOf(config.scaling, decoder.weights.ropeDivisors)));
+  decoder.windowedRope = decoder.rope;
+  if (config.rule.ropeBase != 0)
+    decoder.windowedRope = TESSERA_TRY(rope(config.rule.ropeBase, {}));
   decoder.stream = TESSERA_TRY(engine.device().stream());
   (void)TESSERA_TRY(decoder.stepFor({1, 1, Head::last})); // the first token shall not wait for it
   return decoder;
@@ -29,7 +54,7 @@ Result<Step *> Decoder::stepFor(const StepShape &shape) {
     return found->second.get();
   if (steps.size() >= maxPlans)
     std::erase_if(steps, [](const auto &entry) { return entry.first.queries > 1; });
-  GraphParts parts = {config, weights, *kernels, rope, pool, limits.context};
+  GraphParts parts = {config, weights, *kernels, rope, windowedRope, pool, limits.context};
   auto step = std::make_unique<Step>(TESSERA_TRY(buildStep(engine.device(), parts, shape)));
   return (steps[shape] = std::move(step)).get();
 }

@@ -22,7 +22,7 @@ struct StepResult {
 // chunks, batch, pages and threads that computed them. One thread at a time.
 class Decoder {
 public:
-  static Result<Decoder> make(const Engine &engine, const model::LlamaConfig &config, Weights weights, KvPool pool,
+  static Result<Decoder> make(const Engine &engine, const model::ModelConfig &config, Weights weights, KvPool pool,
                               const DecoderOptions &options);
 
   KvSequence sequence() const { return pool.sequence(); }
@@ -40,7 +40,7 @@ public:
   Result<StepResult> decode(std::span<KvSequence *const> sequences, std::span<const int32_t> tokens);
 
 private:
-  Decoder(Engine engine, model::LlamaConfig config, Weights weights, KvPool pool, DecoderOptions options)
+  Decoder(Engine engine, model::ModelConfig config, Weights weights, KvPool pool, DecoderOptions options)
       : engine(std::move(engine)), config(std::move(config)), weights(std::move(weights)), pool(std::move(pool)),
         limits(options) {}
   Result<Step *> stepFor(const StepShape &shape);
@@ -52,12 +52,12 @@ private:
               std::span<const int32_t> tokens);
 
   Engine engine;
-  model::LlamaConfig config;
+  model::ModelConfig config;
   Weights weights;
   KvPool pool;
   DecoderOptions limits;
   std::optional<Kernels> kernels;
-  RopeTables rope;
+  RopeTables rope, windowedRope;
   std::optional<Stream> stream;
   std::map<StepShape, std::unique_ptr<Step>> steps;
   std::vector<int32_t> positions, slots, table, lengths; // staging, reused

@@ -1,4 +1,5 @@
 #include "runtime/decode/graph.h"
+#include <cmath>
 #include <optional>
 
 namespace tessera::decode {
@@ -27,10 +28,27 @@ private:
     return out;
   }
   void product(Source &source, const Buffer &weight, const StepBuilder::Operand &out);
+  Activation matmul(Source &source, const Buffer &weight, const Buffer &bias) {
+    Activation out = matmul(source, weight);
+    if (bias)
+      builder.launch(p.kernels.extra.bias, {bias, out});
+    return out;
+  }
+  // The RMS norm of every row; the input itself where the model has no such norm.
+  Activation norm(const Activation &x, const Buffer &weight) {
+    if (!weight)
+      return x;
+    Activation normed = builder.activation(f32, x.shape);
+    builder.launch(p.kernels.norm, {x, weight, normed, eps});
+    return normed;
+  }
+  // Query or key heads, [T, heads, headDim], normalised where the model does so, and turned.
+  Activation heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer);
   // Writes the new tokens' keys and values into the layer's cache.
-  void append(const LayerWeights &w, int64_t layer, Source &normed);
-  Activation attention(const LayerWeights &w, int64_t layer, Source &normed);
-  Activation feedForward(const LayerWeights &w, Source normed);
+  void append(const AttentionWeights &w, int64_t layer, Source &normed);
+  Activation attention(const AttentionWeights &w, int64_t layer, Source &normed);
+  Activation feedForward(const FeedForwardWeights &w, Source normed);
+  void embed(const Activation &stream);
   // The residual stream plus `added`, normalised.
   Source addNorm(const Activation &added, const Activation &stream, const Buffer &weight) {
     Activation normed = builder.activation(f32, stream.shape);
@@ -64,31 +82,44 @@ void Graph::product(Source &source, const Buffer &weight, const StepBuilder::Ope
   builder.launch(kernel, {q.codes, q.scale, q.sum, weight, out});
 }
 
-void Graph::append(const LayerWeights &w, int64_t layer, Source &normed) {
+Activation Graph::heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
-  Activation k = matmul(normed, w.k).as({T, kvHeads, headDim});
-  Activation v = matmul(normed, w.v).as({T, kvHeads, headDim});
-  builder.launch(p.kernels.ropeK, {k, step.in.positions, p.rope.cos, p.rope.sin});
+  Activation turned = norm(x.as({T * count, headDim}), headNorm).as({T, count, headDim});
+  const RopeTables &rope = p.config.windowed(layer) ? p.windowedRope : p.rope;
+  builder.launch(count == heads ? p.kernels.ropeQ : p.kernels.ropeK, {turned, step.in.positions, rope.cos, rope.sin});
+  return turned;
+}
+
+void Graph::append(const AttentionWeights &w, int64_t layer, Source &normed) {
+  int64_t kvHeads = p.config.attention.kvHeads;
+  Activation k = heads(matmul(normed, w.k, w.kBias), kvHeads, w.kNorm, layer);
+  Activation v = matmul(normed, w.v, w.vBias).as(k.shape);
   builder.launch(p.kernels.append, {k, v, step.in.slots, p.pool.keys(layer), p.pool.values(layer)});
 }
 
-Activation Graph::attention(const LayerWeights &w, int64_t layer, Source &normed) {
+Activation Graph::attention(const AttentionWeights &w, int64_t layer, Source &normed) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
-  Activation q = matmul(normed, w.q).as({T, heads, headDim});
-  builder.launch(p.kernels.ropeQ, {q, step.in.positions, p.rope.cos, p.rope.sin});
+  Activation q = this->heads(matmul(normed, w.q, w.qBias), heads, w.qNorm, layer);
   Shape perSequence = {shape.batch, shape.queries, heads, headDim};
   Activation out = builder.activation(f32, perSequence);
-  builder.launch(p.kernels.at(shape.queries == 1 ? Width::one : Width::many).attention,
+  const WideKernels &kernels = p.kernels.at(shape.queries == 1 ? Width::one : Width::many);
+  builder.launch(p.config.windowed(layer) ? kernels.windowed : kernels.attention,
                  {q.as(perSequence), p.pool.keys(layer), p.pool.values(layer), step.in.table, step.in.length, out});
   Source attended{out.as({T, heads * headDim}), {}};
-  return matmul(attended, w.o);
+  return norm(matmul(attended, w.o, w.oBias), w.postNorm);
 }
 
-Activation Graph::feedForward(const LayerWeights &w, Source normed) {
+Activation Graph::feedForward(const FeedForwardWeights &w, Source normed) {
   Activation gateUp = matmul(normed, w.gateUp);
   Source hidden{builder.activation(f32, {T, p.config.feedForward}), {}};
   builder.launch(p.kernels.gate, {gateUp, hidden.x});
-  return matmul(hidden, w.down);
+  return norm(matmul(hidden, w.down), w.postNorm);
+}
+
+void Graph::embed(const Activation &stream) {
+  builder.launch(p.kernels.embedding, {p.weights.embedding, step.in.tokens, stream});
+  if (p.config.family->scaledEmbedding)
+    builder.launch(p.kernels.extra.scale, {stream, float(std::sqrt(double(p.config.hidden)))});
 }
 
 Status Graph::head(const Activation &added, const Activation &stream) {
@@ -97,6 +128,8 @@ Status Graph::head(const Activation &added, const Activation &stream) {
     return internalError("logits of the last tokens of several prompts at once cannot be planned");
   Source normed = addNorm(added.rows(first, rows), stream.rows(first, rows), p.weights.outputNorm);
   product(normed, p.weights.head, step.logits);
+  if (p.config.logitSoftCap > 0)
+    builder.launch(p.kernels.extra.softCap, {step.logits, float(p.config.logitSoftCap)});
   builder.launch(p.kernels.argMax, {step.logits, step.chosen});
   return {};
 }
@@ -115,18 +148,17 @@ Status Graph::allocate(const Device &device) {
 Result<Step> Graph::build(const Device &device) {
   TESSERA_TRY(allocate(device));
   Activation stream = builder.activation(f32, {T, p.config.hidden}); // the residual stream
-  builder.launch(p.kernels.embedding, {p.weights.embedding, step.in.tokens, stream});
-  Source normed{builder.activation(f32, stream.shape), {}};
-  builder.launch(p.kernels.norm, {stream, p.weights.layers[0].attentionNorm, normed.x, eps});
+  embed(stream);
+  Source normed{norm(stream, p.weights.layers[0].attention.norm), {}};
   for (int64_t layer = 0; layer < p.config.layers; ++layer) {
-    const LayerWeights &w = p.weights.layers[size_t(layer)];
-    append(w, layer, normed);
+    const auto &[attentionWeights, feedForwardWeights] = p.weights.layers[size_t(layer)];
+    append(attentionWeights, layer, normed);
     if (shape.head == Head::none && layer + 1 == p.config.layers)
       break; // nothing reads more than the cache
-    Activation attended = attention(w, layer, normed);
-    Activation added = feedForward(w, addNorm(attended, stream, w.feedForwardNorm));
+    Activation attended = attention(attentionWeights, layer, normed);
+    Activation added = feedForward(feedForwardWeights, addNorm(attended, stream, feedForwardWeights.norm));
     if (layer + 1 < p.config.layers)
-      normed = addNorm(added, stream, p.weights.layers[size_t(layer + 1)].attentionNorm);
+      normed = addNorm(added, stream, p.weights.layers[size_t(layer + 1)].attention.norm);
     else
       TESSERA_TRY(head(added, stream));
   }

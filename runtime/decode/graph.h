@@ -1,4 +1,4 @@
-// The llama decoder as a step plan: which kernels run on which tensors for a step of a given shape.
+// The decoder of every model family as a step plan: which kernels run on which tensors for a step of a given shape.
 #pragma once
 #include "runtime/decode/kernels.h"
 #include "runtime/decode/kv_pool.h"
@@ -38,17 +38,18 @@ struct Step {
 
 // What all steps of a model share. Copied into plans where needed; must live during buildStep() only.
 struct GraphParts {
-  const model::LlamaConfig &config;
+  const model::ModelConfig &config;
   const Weights &weights;
   const Kernels &kernels;
-  const RopeTables &rope;
+  const RopeTables &rope, &windowedRope; // the second is for layers with a window
   const KvPool &pool;
   int64_t context; // longest sequence
 };
 
 // Per layer: RmsNorm (fused with the residual sum) -> q, k, v -> Rope -> KvAppend -> Attention -> o -> RmsNorm ->
-// gate and up -> SiLU -> down; activations are quantized to 8 bits before packed weights. Source: llama.cpp's
-// llama graph, whose GGUF files pair the rotary coordinates (2i, 2i + 1).
+// gate and up -> SiLU or GELU -> down; activations are quantized to 8 bits before packed weights. What a family does
+// not have (biases, norms of heads, norms after, windows, caps) launches nothing. Sources: llama.cpp's graphs, and
+// modeling_<family>.py of Hugging Face's transformers.
 Result<Step> buildStep(const Device &device, const GraphParts &parts, const StepShape &shape);
 
 } // namespace tessera::decode

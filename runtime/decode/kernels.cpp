@@ -2,7 +2,9 @@
 #include "ops/arg_max.h"
 #include "ops/attention.h"
 #include "ops/embedding.h"
+#include "ops/gelu_and_mul.h"
 #include "ops/kv_append.h"
+#include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
 #include "ops/quantize.h"
 #include "ops/rms_norm.h"
@@ -45,18 +47,28 @@ private:
 
 std::set<DType> matrixTypes(const Weights &weights) {
   std::set<DType> types = {weights.head.dtype()};
-  for (const LayerWeights &w : weights.layers)
-    for (const Buffer *matrix : {&w.q, &w.k, &w.v, &w.o, &w.gateUp, &w.down})
+  for (const auto &[attention, feedForward] : weights.layers)
+    for (const Buffer *matrix :
+         {&attention.q, &attention.k, &attention.v, &attention.o, &feedForward.gateUp, &feedForward.down})
       types.insert(matrix->dtype());
   return types;
 }
 
+bool anyLayer(const model::ModelConfig &config, bool windowed) {
+  for (int64_t layer = 0; layer < config.layers; ++layer)
+    if (config.windowed(layer) == windowed)
+      return true;
+  return false;
+}
+
 } // namespace
 
-Result<Kernels> buildKernels(const Engine &engine, const model::LlamaConfig &config, const Weights &weights,
+Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
                              int64_t pageSize) {
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
   int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(pageSize);
+  if (config.rule.softCap != 0 || config.rule.scale != 0 || anyLayer(config, true))
+    return unsupported("attention with a window, a soft cap or a scale of its own is not supported");
   Kernels kernels;
   Batch batch(engine);
   for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
@@ -66,16 +78,28 @@ Result<Kernels> buildKernels(const Engine &engine, const model::LlamaConfig &con
       TESSERA_TRY(batch.add(wide.matmul[type], matmul, matmul.defaultConfig(engine.target(), rows)));
     }
     ops::Attention attention{heads, kvHeads, headDim, page, f16};
-    TESSERA_TRY(batch.add(wide.attention, attention, attention.defaultConfig(engine.target(), rows)));
+    if (anyLayer(config, false))
+      TESSERA_TRY(batch.add(wide.attention, attention, attention.defaultConfig(engine.target(), rows)));
+    if (anyLayer(config, true))
+      TESSERA_TRY(batch.add(wide.windowed, attention, attention.defaultConfig(engine.target(), rows)));
   }
   TESSERA_TRY(batch.add(kernels.embedding, ops::Embedding{weights.embedding.dtype()}));
   TESSERA_TRY(batch.add(kernels.norm, ops::RmsNorm{.residual = false}));
   TESSERA_TRY(batch.add(kernels.addNorm, ops::RmsNorm{.residual = true}));
   TESSERA_TRY(batch.add(kernels.quantize, ops::Quantize{}));
-  TESSERA_TRY(batch.add(kernels.ropeQ, ops::Rope{heads, headDim, rotaryDim, config.rope.interleaved}));
-  TESSERA_TRY(batch.add(kernels.ropeK, ops::Rope{kvHeads, headDim, rotaryDim, config.rope.interleaved}));
+  TESSERA_TRY(batch.add(kernels.ropeQ, ops::Rope{heads, headDim, rotaryDim, config.rope.interleaved, {}}));
+  TESSERA_TRY(batch.add(kernels.ropeK, ops::Rope{kvHeads, headDim, rotaryDim, config.rope.interleaved, {}}));
   TESSERA_TRY(batch.add(kernels.append, ops::KvAppend{kvHeads, headDim, page, f16}));
-  TESSERA_TRY(batch.add(kernels.gate, ops::SiluAndMul{}));
+  if (config.family->gate == model::Gate::silu)
+    TESSERA_TRY(batch.add(kernels.gate, ops::SiluAndMul{}));
+  else
+    TESSERA_TRY(batch.add(kernels.gate, ops::GeluAndMul{.tanh = true}));
+  if (config.layout.qkvBias || config.layout.outputBias)
+    TESSERA_TRY(batch.add(kernels.extra.bias, ops::Add{{}, true}));
+  if (config.family->scaledEmbedding)
+    TESSERA_TRY(batch.add(kernels.extra.scale, ops::Scale{}));
+  if (config.logitSoftCap > 0)
+    TESSERA_TRY(batch.add(kernels.extra.softCap, ops::SoftCap{}));
   TESSERA_TRY(batch.add(kernels.argMax, ops::ArgMax{}));
   TESSERA_TRY(batch.compile());
   return kernels;

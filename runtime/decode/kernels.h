@@ -1,4 +1,4 @@
-// Kernels: every kernel of a llama step, compiled before the first token.
+// Kernels: every kernel of a step, compiled before the first token.
 #pragma once
 #include "runtime/decode/weights.h"
 #include "runtime/engine.h"
@@ -13,19 +13,25 @@ enum class Width { one, many };
 // Kernels whose configuration depends on the width.
 struct WideKernels {
   std::map<DType, LoadedKernel> matmul; // by the weight's type
-  LoadedKernel attention;
+  LoadedKernel attention, windowed;     // `windowed` where some layer has a window
+};
+
+// What some families need beside the rest; the others leave it empty.
+struct ExtraKernels {
+  LoadedKernel bias, scale, softCap;
 };
 
 struct Kernels {
   LoadedKernel embedding, norm, addNorm, quantize, ropeQ, ropeK, append, gate;
   LoadedKernel argMax;
+  ExtraKernels extra;
   WideKernels one, many;
 
   const WideKernels &at(Width width) const { return width == Width::one ? one : many; }
 };
 
 // Compiles what is in no cache, several kernels at a time.
-Result<Kernels> buildKernels(const Engine &engine, const model::LlamaConfig &config, const Weights &weights,
+Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
                              int64_t pageSize);
 
 } // namespace tessera::decode

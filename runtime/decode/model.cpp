@@ -38,8 +38,7 @@ int64_t peakRssBytes() {
 }
 
 struct Model::State {
-  model::Gguf file;
-  model::LlamaConfig config;
+  model::ModelFile file;
   Engine engine;
   Decoder decoder;
   LoadReport report;
@@ -53,14 +52,14 @@ Model::~Model() = default;
 Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   auto start = Clock::now();
   TESSERA_TRY(checkOptions(options));
-  model::Gguf file = TESSERA_TRY(model::Gguf::open(path));
-  model::LlamaConfig config = TESSERA_TRY(model::llamaConfig(file));
+  model::ModelFile file = TESSERA_TRY(model::ModelFile::open(path));
+  const model::ModelConfig &config = file.config();
   if (options.context > config.context)
-    return invalidArgument(file.about("the model was trained for " + std::to_string(config.context) +
-                                      " tokens of context, not " + std::to_string(options.context)));
+    return invalidArgument(file.tensors().about("the model was trained for " + std::to_string(config.context) +
+                                                " tokens of context, not " + std::to_string(options.context)));
   int64_t context = options.context ? options.context : std::min(config.context, defaultContext);
   Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
-  Weights weights = TESSERA_TRY(loadWeights(file, config, device));
+  Weights weights = TESSERA_TRY(loadWeights(file.tensors(), config, device));
   int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
   const model::AttentionShape &attention = config.attention;
   KvPool pool =
@@ -75,11 +74,11 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   report.loadMs = msSince(start) - stats.compileMs;
   report.weightsBytes = decoder.tensors().bytes();
   report.kvBytes = decoder.cache().bytes();
-  return Model(std::make_unique<State>(State{file, config, engine, std::move(decoder), report}));
+  return Model(std::make_unique<State>(State{file, engine, std::move(decoder), report}));
 }
 
-const model::Gguf &Model::file() const { return state->file; }
-const model::LlamaConfig &Model::config() const { return state->config; }
+const model::ModelFile &Model::file() const { return state->file; }
+const model::ModelConfig &Model::config() const { return state->file.config(); }
 const Device &Model::device() const { return state->engine.device(); }
 int64_t Model::context() const { return state->decoder.options().context; }
 

@@ -2,8 +2,7 @@
 #pragma once
 #include "base/result.h"
 #include "runtime/engine.h"
-#include "runtime/model/config.h"
-#include "runtime/model/gguf.h"
+#include "runtime/model/model_file.h"
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -60,14 +59,14 @@ int64_t peakRssBytes();
 // Movable. One thread at a time. Errors are one sentence that names the file with the key or tensor, or the option.
 class Model {
 public:
-  // Errors: whatever model::Gguf and model::llamaConfig refuse, an unknown device, options that make no sense, memory.
+  // Errors: whatever model::ModelFile refuses, an unknown device, options that make no sense, memory.
   static Result<Model> load(const std::string &path, const LoadOptions &options = {});
   Model(Model &&) noexcept;
   Model &operator=(Model &&) noexcept;
   ~Model();
 
-  const model::Gguf &file() const;
-  const model::LlamaConfig &config() const;
+  const model::ModelFile &file() const;
+  const model::ModelConfig &config() const;
   const Device &device() const;
   int64_t context() const;
   LoadReport report() const;

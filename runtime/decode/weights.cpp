@@ -1,7 +1,9 @@
 #include "runtime/decode/weights.h"
 #include "runtime/decode/repack.h"
 #include "runtime/driver/thread_pool.h"
+#include "runtime/model/quantize.h"
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -13,23 +15,32 @@ namespace {
 // All tensors lie in one block of memory: a token streams through all of them, and a large block comes in huge pages.
 class Loader {
 public:
-  Loader(const model::Gguf &file, const Device &device) : file(file), device(device) {}
+  Loader(const model::Tensors &file, const Device &device, bool onePlusNorms)
+      : file(file), device(device), onePlusNorms(onePlusNorms) {}
   Status reserve();
 
-  // The matrices of these names, all with `columns` columns and one type, one below the other.
+  // Rows of a tensor, all of it by default.
   struct Part {
     std::string name;
-    int64_t rows;
+    int64_t rows; // of the tensor
+    int64_t first = 0, count = rows;
   };
+  // The parts, all with `columns` columns and one type, one below the other.
   Result<Buffer> matrix(std::span<const Part> parts, int64_t columns);
   Result<Buffer> matrix(const std::string &name, int64_t rows, int64_t columns) {
-    return matrix(std::array{Part{name, rows}}, columns);
+    return matrix(Part{name, rows}, columns);
   }
-  Result<Buffer> vector(const std::string &name, int64_t size);
+  Result<Buffer> matrix(const Part &part, int64_t columns) { return matrix(std::span(&part, 1), columns); }
+  // A norm's weights: with the one that some files leave out.
+  Result<Buffer> norm(const std::string &name, int64_t size) {
+    return vector({name, size}, onePlusNorms ? 1.0f : 0.0f);
+  }
+  Result<Buffer> bias(const Part &part) { return vector(part, 0); }
 
 private:
+  Result<Buffer> vector(const Part &part, float plus);
   Result<Buffer> carve(DType dtype, Shape shape);
-  Result<DType> dtypeOf(const model::GgufTensor &tensor) const {
+  Result<DType> dtypeOf(const model::StoredTensor &tensor) const {
     if (!tensor.type->dtype)
       return unsupported(file.about("the tensor '" + std::string(tensor.name) + "' has the quantization " +
                                     std::string(tensor.type->name) + ", which no kernel reads"));
@@ -37,8 +48,9 @@ private:
   }
   static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-  const model::Gguf &file;
+  const model::Tensors &file;
   const Device &device;
+  bool onePlusNorms;
   Buffer block;
   int64_t used = 0;
 };
@@ -46,9 +58,11 @@ private:
 // Joining matrices only saves padding, so the sum over the file's tensors is enough.
 Status Loader::reserve() {
   int64_t total = 0;
-  for (const model::GgufTensor &tensor : file.tensors())
+  // Vectors become f32.
+  for (const model::StoredTensor &tensor : file.all())
     if (tensor.type->dtype)
-      total += aligned(TESSERA_TRY(bytesOf(*tensor.type->dtype, tensor.shape)));
+      total += aligned(tensor.shape.size() == 1 ? tensor.elements() * 4
+                                                : TESSERA_TRY(bytesOf(*tensor.type->dtype, tensor.shape)));
   block = TESSERA_TRY(device.alloc(u8, {total}));
   return {};
 }
@@ -64,14 +78,16 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   std::optional<DType> format;
   int64_t rows = 0;
   for (const Part &part : parts) {
-    const model::GgufTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows, columns}));
+    const model::StoredTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows, columns}));
     DType dtype = TESSERA_TRY(dtypeOf(*tensor));
     if (format.value_or(dtype) != dtype)
       return unsupported(file.about("the tensors '" + parts.front().name + "' and '" + part.name +
                                     "' have different quantizations, which is not supported"));
     format = dtype;
-    rows += part.rows;
-    sources.push_back({tensor->bytes, part.rows});
+    rows += part.count;
+    size_t rowBytes = tensor->bytes.size() / size_t(part.rows);
+    sources.push_back(
+        {tensor->bytes.subspan(rowBytes * size_t(part.first), rowBytes * size_t(part.count)), part.count});
   }
   Buffer buffer = TESSERA_TRY(carve(*format, {rows, columns}));
   // Kernels of devices without host memory will need a staging copy; the panels are the same.
@@ -87,67 +103,102 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   return buffer.asReadOnly();
 }
 
-Result<Buffer> Loader::vector(const std::string &name, int64_t size) {
-  const model::GgufTensor *tensor = TESSERA_TRY(file.require(name, std::array{size}));
-  if (tensor->type->dtype != f32)
-    return unsupported(file.about("the tensor '" + name + "' has the type " + std::string(tensor->type->name) +
-                                  ", but a norm's weights are F32"));
-  Buffer buffer = TESSERA_TRY(carve(f32, {size}));
-  TESSERA_TRY(buffer.copyFrom(tensor->bytes.data(), int64_t(tensor->bytes.size())));
+Result<Buffer> Loader::vector(const Part &part, float plus) {
+  const model::StoredTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows}));
+  DType dtype = TESSERA_TRY(dtypeOf(*tensor));
+  std::vector<float> values(static_cast<size_t>(part.count));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::byte *at = tensor->bytes.data() + (size_t(part.first) + i) * size_t(tensor->type->blockBytes);
+    if (dtype == f32) {
+      std::memcpy(&values[i], at, 4);
+    } else {
+      uint16_t bits;
+      std::memcpy(&bits, at, 2);
+      values[i] = dtype == f16 ? model::fromHalf(bits) : std::bit_cast<float>(uint32_t(bits) << 16);
+    }
+    values[i] += plus;
+  }
+  Buffer buffer = TESSERA_TRY(carve(f32, {part.count}));
+  TESSERA_TRY(buffer.copyFrom(values.data(), buffer.bytes()));
   return buffer.asReadOnly();
 }
 
-Result<LayerWeights> loadLayer(Loader &load, const model::LlamaConfig &config, int64_t layer) {
-  std::string block = "blk." + std::to_string(layer) + ".";
-  int64_t hidden = config.hidden, inner = config.feedForward;
-  int64_t query = config.attention.heads * config.attention.headDim;
-  int64_t key = config.attention.kvHeads * config.attention.headDim;
-  LayerWeights w;
-  w.attentionNorm = TESSERA_TRY(load.vector(block + "attn_norm.weight", hidden));
-  w.q = TESSERA_TRY(load.matrix(block + "attn_q.weight", query, hidden));
-  w.k = TESSERA_TRY(load.matrix(block + "attn_k.weight", key, hidden));
-  w.v = TESSERA_TRY(load.matrix(block + "attn_v.weight", key, hidden));
-  w.o = TESSERA_TRY(load.matrix(block + "attn_output.weight", hidden, query));
-  w.feedForwardNorm = TESSERA_TRY(load.vector(block + "ffn_norm.weight", hidden));
-  const std::array<Loader::Part, 2> gateUp = {{{block + "ffn_gate.weight", inner}, {block + "ffn_up.weight", inner}}};
-  w.gateUp = TESSERA_TRY(load.matrix(gateUp, hidden));
-  w.down = TESSERA_TRY(load.matrix(block + "ffn_down.weight", hidden, inner));
-  return w;
-}
+class LayerLoader {
+public:
+  LayerLoader(Loader &load, const model::ModelConfig &config, int64_t layer)
+      : load(load), config(config), block("blk." + std::to_string(layer) + "."),
+        query(config.attention.heads * config.attention.headDim),
+        key(config.attention.kvHeads * config.attention.headDim) {}
 
-// Llama 3.1 and its kin stretch their context by such factors.
-Result<std::vector<float>> loadRopeFactors(const model::Gguf &file, const model::RopeShape &rope) {
-  constexpr std::string_view name = "rope_freqs.weight";
-  std::vector<float> factors;
-  if (!file.find(name))
-    return factors;
-  const model::GgufTensor *tensor = TESSERA_TRY(file.require(name, std::array{rope.rotaryDim / 2}));
-  if (tensor->type->dtype != f32)
-    return unsupported(file.about("the tensor 'rope_freqs.weight' has the type " + std::string(tensor->type->name) +
-                                  ", but rope factors are F32"));
-  factors.resize(size_t(rope.rotaryDim / 2));
-  std::memcpy(factors.data(), tensor->bytes.data(), factors.size() * sizeof(float));
-  for (float factor : factors)
-    if (!(factor > 0) || std::isinf(factor))
-      return invalidArgument(file.about("the tensor 'rope_freqs.weight' holds a factor that is not positive"));
-  return factors;
-}
+  Result<AttentionWeights> attention() {
+    int64_t hidden = config.hidden;
+    AttentionWeights w;
+    w.norm = TESSERA_TRY(load.norm(block + "attn_norm.weight", hidden));
+    w.q = TESSERA_TRY(load.matrix(projection("q", ".weight", 0, query), hidden));
+    w.k = TESSERA_TRY(load.matrix(projection("k", ".weight", query, key), hidden));
+    w.v = TESSERA_TRY(load.matrix(projection("v", ".weight", query + key, key), hidden));
+    w.o = TESSERA_TRY(load.matrix(block + "attn_output.weight", hidden, query));
+    if (config.layout.qkvBias) {
+      w.qBias = TESSERA_TRY(load.bias(projection("q", ".bias", 0, query)));
+      w.kBias = TESSERA_TRY(load.bias(projection("k", ".bias", query, key)));
+      w.vBias = TESSERA_TRY(load.bias(projection("v", ".bias", query + key, key)));
+    }
+    if (config.layout.outputBias)
+      w.oBias = TESSERA_TRY(load.bias({block + "attn_output.bias", hidden}));
+    if (config.family->norms.heads) {
+      w.qNorm = TESSERA_TRY(load.norm(block + "attn_q_norm.weight", config.attention.headDim));
+      w.kNorm = TESSERA_TRY(load.norm(block + "attn_k_norm.weight", config.attention.headDim));
+    }
+    if (config.family->norms.post)
+      w.postNorm = TESSERA_TRY(load.norm(block + "post_attention_norm.weight", hidden));
+    return w;
+  }
+
+  Result<FeedForwardWeights> feedForward() {
+    int64_t hidden = config.hidden, inner = config.feedForward;
+    FeedForwardWeights w;
+    w.norm = TESSERA_TRY(load.norm(block + "ffn_norm.weight", hidden));
+    std::vector<Loader::Part> gateUp = {{block + "ffn_gate.weight", inner}, {block + "ffn_up.weight", inner}};
+    if (config.layout.fusedGateUp)
+      gateUp = {{block + "ffn_up.weight", 2 * inner}};
+    w.gateUp = TESSERA_TRY(load.matrix(gateUp, hidden));
+    w.down = TESSERA_TRY(load.matrix(block + "ffn_down.weight", hidden, inner));
+    if (config.family->norms.post)
+      w.postNorm = TESSERA_TRY(load.norm(block + "post_ffw_norm.weight", hidden));
+    return w;
+  }
+
+private:
+  // attn_q, attn_k or attn_v, or its rows of attn_qkv.
+  Loader::Part projection(const std::string &which, const std::string &suffix, int64_t first, int64_t rows) const {
+    if (config.layout.fusedQkv)
+      return {block + "attn_qkv" + suffix, query + 2 * key, first, rows};
+    return {block + "attn_" + which + suffix, rows};
+  }
+
+  Loader &load;
+  const model::ModelConfig &config;
+  std::string block;
+  int64_t query, key;
+};
 
 } // namespace
 
-Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &config, const Device &device) {
+Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device) {
   if (!device.impl().hostVisible())
     return unsupported("models run on CPU devices only");
-  Loader load(file, device);
+  Loader load(file, device, config.layout.onePlusNorms);
   TESSERA_TRY(load.reserve());
   Weights weights;
   weights.embedding = TESSERA_TRY(load.matrix("token_embd.weight", config.vocab, config.hidden));
-  weights.outputNorm = TESSERA_TRY(load.vector("output_norm.weight", config.hidden));
+  weights.outputNorm = TESSERA_TRY(load.norm("output_norm.weight", config.hidden));
   weights.head =
       config.tiedHead ? weights.embedding : TESSERA_TRY(load.matrix("output.weight", config.vocab, config.hidden));
-  for (int64_t layer = 0; layer < config.layers; ++layer)
-    weights.layers.push_back(TESSERA_TRY(loadLayer(load, config, layer)));
-  weights.ropeFactors = TESSERA_TRY(loadRopeFactors(file, config.rope));
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    LayerLoader loader(load, config, layer);
+    weights.layers.push_back({TESSERA_TRY(loader.attention()), TESSERA_TRY(loader.feedForward())});
+  }
+  weights.ropeDivisors = TESSERA_TRY(model::ropeDivisors(file, config));
   return weights;
 }
 
@@ -155,28 +206,19 @@ int64_t Weights::bytes() const {
   int64_t total = embedding.bytes() + outputNorm.bytes();
   if (head.data() != embedding.data())
     total += head.bytes();
-  for (const LayerWeights &w : layers)
-    for (const Buffer *buffer : {&w.attentionNorm, &w.q, &w.k, &w.v, &w.o, &w.feedForwardNorm, &w.gateUp, &w.down})
+  for (const auto &[a, f] : layers)
+    for (const Buffer *buffer : {&a.norm, &a.q, &a.k, &a.v, &a.o, &a.qBias, &a.kBias, &a.vBias, &a.oBias, &a.qNorm,
+                                 &a.kNorm, &a.postNorm, &f.norm, &f.gateUp, &f.down, &f.postNorm})
       total += buffer->bytes();
   return total;
 }
 
-Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions,
-                              std::span<const float> factors) {
-  int64_t pairs = rope.rotaryDim / 2;
-  std::vector<float> cos(size_t(positions * pairs)), sin(cos.size());
-  for (int64_t i = 0; i < pairs; ++i) {
-    double frequency = std::pow(rope.base, -2.0 * double(i) / double(rope.rotaryDim));
-    if (!factors.empty())
-      frequency /= double(factors[size_t(i)]);
-    for (int64_t p = 0; p < positions; ++p) {
-      cos[size_t(p * pairs + i)] = float(std::cos(double(p) * frequency));
-      sin[size_t(p * pairs + i)] = float(std::sin(double(p) * frequency));
-    }
-  }
+Result<RopeTables> ropeTables(const Device &device, const ops::RopeFrequencies &frequencies, int64_t positions) {
+  ops::RopeTable host = ops::ropeTable(frequencies, positions);
+  Shape shape = {positions, int64_t(frequencies.frequency.size())};
   RopeTables tables;
-  tables.cos = TESSERA_TRY(device.upload(f32, {positions, pairs}, std::span<const float>(cos)));
-  tables.sin = TESSERA_TRY(device.upload(f32, {positions, pairs}, std::span<const float>(sin)));
+  tables.cos = TESSERA_TRY(device.upload(f32, shape, std::span<const float>(host.cos)));
+  tables.sin = TESSERA_TRY(device.upload(f32, shape, std::span<const float>(host.sin)));
   return tables;
 }
 

@@ -1,18 +1,30 @@
-// Weights: a llama model's tensors on a device, in the layouts that the kernels read.
+// Weights: a model's tensors on a device, in the layouts that the kernels read.
 #pragma once
+#include "ops/rope_tables.h"
 #include "runtime/device.h"
 #include "runtime/model/config.h"
-#include "runtime/model/gguf.h"
+#include "runtime/model/tensors.h"
 #include <vector>
 
 namespace tessera::decode {
 
-// Matrices are [outputs, inputs]: packed formats in panels, f16 and f32 as in the file. Norms are f32.
-struct LayerWeights {
-  Buffer attentionNorm, q, k, v, o;
-  Buffer feedForwardNorm;
+// Empty buffers stand for what the model does not have. Matrices are [outputs, inputs]: packed formats in panels, dense
+// ones as in the file. Norms and biases are f32.
+struct AttentionWeights {
+  Buffer norm, q, k, v, o;
+  Buffer qBias, kBias, vBias, oBias;
+  Buffer qNorm, kNorm; // [headDim], of every head
+  Buffer postNorm;
+};
+struct FeedForwardWeights {
+  Buffer norm;
   Buffer gateUp; // [2 * feedForward, hidden]: the gate's rows, then the up projection's
   Buffer down;
+  Buffer postNorm;
+};
+struct LayerWeights {
+  AttentionWeights attention;
+  FeedForwardWeights feedForward;
 };
 
 struct Weights {
@@ -20,21 +32,20 @@ struct Weights {
   Buffer outputNorm;
   Buffer head; // [vocab, hidden]; the embedding's memory where the model ties them
   std::vector<LayerWeights> layers;
-  std::vector<float> ropeFactors; // one a rotary pair: what its frequency is divided by; empty where the file has none
+  std::vector<float> ropeDivisors; // one a rotary pair: what its frequency is divided by; empty where the file has none
 
   int64_t bytes() const; // memory that is held, shared memory once
 };
 
-// Copies and repacks everything out of `file`, which is not needed afterwards; `config` must be the file's own. Errors
-// name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of different types.
-Result<Weights> loadWeights(const model::Gguf &file, const model::LlamaConfig &config, const Device &device);
+// Copies and repacks everything out of the file, which is not needed afterwards; `config` must be the file's own.
+// Errors name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of different
+// types.
+Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device);
 
-// cos and sin of p * base^(-2i / rotaryDim) / factors[i] (1 where `factors` is empty), f32 [positions, rotaryDim / 2],
-// computed in double.
+// ops::ropeTable on a device.
 struct RopeTables {
   Buffer cos, sin;
 };
-Result<RopeTables> ropeTables(const Device &device, const model::RopeShape &rope, int64_t positions,
-                              std::span<const float> factors = {});
+Result<RopeTables> ropeTables(const Device &device, const ops::RopeFrequencies &frequencies, int64_t positions);
 
 } // namespace tessera::decode

@@ -149,19 +149,7 @@ template <> struct Reader<std::vector<std::string_view>> {
   }
 };
 
-std::string shapeOf(std::span<const int64_t> shape) {
-  std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    out += (i ? ", " : "") + std::to_string(shape[i]);
-  return out + "]";
-}
 } // namespace
-
-int64_t GgufTensor::elements() const {
-  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
-}
-
-std::string GgufTensor::shapeText() const { return shapeOf(shape); }
 
 Result<Gguf> Gguf::open(const std::string &path) {
   auto state = std::make_shared<State>();
@@ -208,14 +196,8 @@ const GgufTensor *Gguf::find(std::string_view name) const {
   return at != state->byName.end() && nameOf(*at) == name ? &state->tensors[*at] : nullptr;
 }
 
-Result<const GgufTensor *> Gguf::require(std::string_view name, std::span<const int64_t> shape) const {
-  const GgufTensor *tensor = find(name);
-  if (!tensor)
-    return invalidArgument(about("the tensor " + quoted(name) + " is missing"));
-  if (!std::ranges::equal(tensor->shape, shape))
-    return invalidArgument(about("the tensor " + quoted(name) + " has the shape " + tensor->shapeText() +
-                                 " where the model's metadata asks for " + shapeOf(shape)));
-  return tensor;
+Tensors Gguf::named() const {
+  return Tensors(state->path, std::vector<StoredTensor>(state->tensors.begin(), state->tensors.end()), state);
 }
 
 } // namespace tessera::model

@@ -1,7 +1,7 @@
 // Gguf: a GGUF version 3 file, mapped, with every size, count and offset checked before it is used.
 #pragma once
 #include "base/result.h"
-#include "runtime/model/ggml_type.h"
+#include "runtime/model/tensors.h"
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,17 +12,7 @@
 
 namespace tessera::model {
 
-// One tensor. The shape is row-major: a weight matrix is [rows (outputs), columns (inputs)], where the file itself
-// lists the extents fastest first. Rows of block formats lie one after another, columns / block blocks each.
-struct GgufTensor {
-  std::string_view name;
-  const GgmlType *type;
-  std::vector<int64_t> shape;
-  std::span<const std::byte> bytes; // in the mapping; aligned to general.alignment (32 by default)
-
-  int64_t elements() const;
-  std::string shapeText() const; // "[576, 1536]"
-};
+using GgufTensor = StoredTensor;
 
 // Immutable, thread-safe and cheap to copy; views and spans live as long as any copy. Every error is one sentence that
 // starts with the file's path. Source: the GGUF specification (ggml/docs/gguf.md), version 3, little-endian.
@@ -48,8 +38,7 @@ public:
 
   std::span<const GgufTensor> tensors() const; // in the file's order
   const GgufTensor *find(std::string_view name) const;
-  // The tensor of that name and shape, or an error that names both.
-  Result<const GgufTensor *> require(std::string_view name, std::span<const int64_t> shape) const;
+  Tensors named() const; // the same, for readers that do not care which kind of file it was
 
   // "<path>: <what>", the form of all errors about this file.
   std::string about(std::string_view what) const;

@@ -88,7 +88,7 @@ TEST(BadModel, OversizedCounts) {
 
 TEST(BadModel, UnknownArchitecture) {
   expectFileError(damaged("mamba", [](std::string &bytes) { bytes.replace(bytes.find("llama"), 5, "mamba"); }),
-                  "the architecture 'mamba' is unknown; known: llama");
+                  "the architecture 'mamba' is unknown; known: llama, qwen2, qwen3, gemma2, gemma3, phi3");
 }
 
 TEST(BadModel, UnknownQuantization) {
@@ -97,8 +97,8 @@ TEST(BadModel, UnknownQuantization) {
     return [&tensor, type](std::string &bytes) { set(bytes, typeOf(bytes, tensor), type); };
   };
   expectFileError(damaged("iq4", with(20)),
-                  "the tensor 'blk.0.attn_q.weight' has the quantization IQ4_NL, which is not "
-                  "supported; supported: Q4_0, Q4_1, Q8_0, F16");
+                  "the tensor 'blk.0.attn_q.weight' has the type IQ4_NL, which is not supported "
+                  "for matrices; supported: Q4_0, Q4_1, Q8_0, F16, BF16, F32");
   expectFileError(damaged("type99", with(99)), "tensor 'blk.0.attn_q.weight' has the unknown type 99");
 }
 

@@ -109,11 +109,11 @@ TEST(Load, ReportsWhatItHolds) {
 
 static Decoder makeDecoder(int64_t pages) {
   model::Gguf file = model::Gguf::open(tinyModel()).value();
-  model::LlamaConfig config = model::llamaConfig(file).value();
+  model::ModelConfig config = model::modelConfig(file).value();
   Device device = Device::open("cpu", {.threads = 2}).value();
   const model::AttentionShape &heads = config.attention;
   KvPool pool = KvPool::make(device, {config.layers, heads.kvHeads, heads.headDim, pages, 16}).value();
-  return Decoder::make(Engine(device, testOptions().engine), config, loadWeights(file, config, device).value(),
+  return Decoder::make(Engine(device, testOptions().engine), config, loadWeights(file.named(), config, device).value(),
                        std::move(pool), {.context = 128, .chunk = 32})
       .value();
 }

@@ -37,7 +37,7 @@ TEST_P(Logits, MatchADoublePrecisionForwardPass) {
   std::vector<int32_t> tokens = someTokens(37, int32_t(GetParam().options.shape.vocab));
   std::vector<float> logits = logitsOf(path, testOptions(), tokens);
   model::Gguf file = model::Gguf::open(path).value();
-  std::vector<double> expected = referenceLogits(file, model::llamaConfig(file).value(), tokens);
+  std::vector<double> expected = referenceLogits(file, model::modelConfig(file).value(), tokens);
   ASSERT_EQ(logits.size(), expected.size());
   double nmse = reference::nmse(logits, expected);
   RecordProperty("nmse", std::to_string(nmse));
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Logits, testing::ValuesIn(cases()), [](const au
 // The tiny model with a tensor of rope factors beside its own.
 static std::string modelWithRopeFactors(std::span<const float> factors) {
   model::Gguf plain = model::Gguf::open(tinyModel()).value();
-  model::LlamaConfig config = model::llamaConfig(plain).value();
+  model::ModelConfig config = model::modelConfig(plain).value();
   model::GgufWriter writer;
   writer.addString("general.architecture", "llama");
   writer.addInteger("llama.block_count", uint32_t(config.layers));
@@ -87,7 +87,7 @@ TEST(RopeFactors, AreTakenFromTheFile) {
   std::vector<int32_t> tokens = someTokens(37);
   std::vector<float> logits = logitsOf(path, testOptions(), tokens);
   model::Gguf file = model::Gguf::open(path).value();
-  EXPECT_LE(reference::nmse(logits, referenceLogits(file, model::llamaConfig(file).value(), tokens)), 1e-5);
+  EXPECT_LE(reference::nmse(logits, referenceLogits(file, model::modelConfig(file).value(), tokens)), 1e-5);
   EXPECT_NE(logits, logitsOf(tinyModel(), testOptions(), tokens));
 }
 

@@ -12,7 +12,7 @@ using Vector = std::vector<double>;
 
 class Forward {
 public:
-  Forward(const model::Gguf &file, const model::LlamaConfig &config, std::span<const int32_t> tokens)
+  Forward(const model::Gguf &file, const model::ModelConfig &config, std::span<const int32_t> tokens)
       : file(file), config(config), tokens(tokens), T(int64_t(tokens.size())) {}
 
   Vector run() {
@@ -97,7 +97,7 @@ private:
   }
 
   const model::Gguf &file;
-  const model::LlamaConfig &config;
+  const model::ModelConfig &config;
   std::span<const int32_t> tokens;
   int64_t T;
   std::string block;
@@ -105,7 +105,7 @@ private:
 
 } // namespace
 
-std::vector<double> referenceLogits(const model::Gguf &file, const model::LlamaConfig &config,
+std::vector<double> referenceLogits(const model::Gguf &file, const model::ModelConfig &config,
                                     std::span<const int32_t> tokens) {
   return Forward(file, config, tokens).run();
 }

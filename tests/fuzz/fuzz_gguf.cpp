@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
       sum += unsigned(byte);
   if (sum == 1)
     std::abort();
-  (void)bool(llamaConfig(*file));
+  (void)bool(modelConfig(*file));
   (void)bool(chatPrompt(*file, "Hi"));
   auto tokenizer = Tokenizer::fromGguf(*file);
   if (!tokenizer)

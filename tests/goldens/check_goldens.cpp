@@ -8,7 +8,6 @@
 // The share of identical prompts is a figure, reported beside its bar of 95 %: it moves by several prompts with any
 // change of rounding on either side, llama.cpp's own variants included (docs/design/0001-house.md).
 #include "runtime/decode/model.h"
-#include "runtime/model/chat.h"
 #include "runtime/model/tokenizer.h"
 #include <bit>
 #include <cmath>
@@ -69,7 +68,7 @@ struct Checker {
   Result<Tokens> encode(const Json &golden) {
     std::string text = golden["prompt"];
     if (golden["chat"].is_string())
-      text = TESSERA_TRY(model::chatPrompt(model.file(), golden["chat"].get<std::string>()));
+      text = TESSERA_TRY(model.file().chatPrompt(golden["chat"].get<std::string>()));
     Tokens tokens = TESSERA_TRY(tokenizer.encode(text));
     if (tokens != golden["prompt_tokens"].get<Tokens>()) {
       std::printf("tokens differ: %s\n", golden["prompt"].dump().c_str());
@@ -138,7 +137,7 @@ Json summary(const Tally &tally, const Json &goldens) {
 Result<bool> check(const std::string &goldensPath, const std::string &modelPath, const char *resultPath) {
   Json goldens = Json::parse(std::ifstream(goldensPath));
   decode::Model model = TESSERA_TRY(decode::Model::load(modelPath));
-  Checker checker{goldens, model, TESSERA_TRY(model::Tokenizer::fromGguf(model.file())), {}};
+  Checker checker{goldens, model, TESSERA_TRY(model.file().tokenizer()), {}};
   for (const Json &golden : goldens["cases"]) {
     Tokens prompt = TESSERA_TRY(checker.encode(golden));
     TESSERA_TRY(checker.checkText(golden, prompt));

@@ -66,10 +66,11 @@ TEST(Gguf, FindsTensors) {
   EXPECT_EQ(matrix->bytes.size(), 3 * 2 * 20u);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(matrix->bytes.data()) % 32, 0u);
   EXPECT_EQ(file.find("matri"), nullptr);
-  EXPECT_TRUE(file.require("vector", std::array<int64_t, 1>{5}));
-  EXPECT_EQ(errorOf(file.require("vector", std::array<int64_t, 1>{6})),
+  EXPECT_TRUE(file.named().require("vector", std::array<int64_t, 1>{5}));
+  EXPECT_EQ(errorOf(file.named().require("vector", std::array<int64_t, 1>{6})),
             raw.path + ": the tensor 'vector' has the shape [5] where the model's metadata asks for [6]");
-  EXPECT_EQ(errorOf(file.require("other", std::array<int64_t, 1>{6})), raw.path + ": the tensor 'other' is missing");
+  EXPECT_EQ(errorOf(file.named().require("other", std::array<int64_t, 1>{6})),
+            raw.path + ": the tensor 'other' is missing");
 }
 
 TEST(Gguf, CopiesOutliveTheOriginal) {

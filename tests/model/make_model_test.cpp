@@ -30,7 +30,7 @@ TEST(MakeModel, TheDefaultIsAValidModel) {
   EXPECT_GT(read(file.path).size(), 100'000u);
   EXPECT_LT(read(file.path).size(), 500'000u);
   Gguf gguf = Gguf::open(file.path).value();
-  LlamaConfig config = llamaConfig(gguf).value();
+  ModelConfig config = modelConfig(gguf).value();
   EXPECT_EQ(config.layers, 2);
   EXPECT_EQ(config.hidden, 64);
   EXPECT_EQ(config.attention, (AttentionShape{4, 2, 16}));
@@ -55,7 +55,7 @@ TEST(MakeModel, EveryOptionTellsInTheFile) {
                      .tiedHead = false};
     makeModel(file.path, {.shape = shape, .quant = quant}).value();
     Gguf gguf = Gguf::open(file.path).value();
-    LlamaConfig config = llamaConfig(gguf).value();
+    ModelConfig config = modelConfig(gguf).value();
     EXPECT_EQ(config.layers, 3);
     EXPECT_EQ(config.feedForward, 64);
     EXPECT_EQ(config.attention, (AttentionShape{6, 3, 16}));
@@ -181,7 +181,7 @@ TEST(Chat, TheDemoModelsTemplate) {
   EXPECT_EQ(chatPrompt(file, "What is gravity?").value(),
             "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
             "<|im_start|>user\nWhat is gravity?<|im_end|>\n<|im_start|>assistant\n");
-  LlamaConfig config = llamaConfig(file).value();
+  ModelConfig config = modelConfig(file).value();
   EXPECT_EQ(config.attention, (AttentionShape{9, 3, 64}));
   EXPECT_EQ(config.rope, (RopeShape{64, 100000, true}));
   EXPECT_EQ(config.layers, 30);

@@ -44,7 +44,7 @@ bool readAll(const std::string &path) {
   Result<Gguf> file = Gguf::open(path);
   if (!holds(file))
     return false;
-  bool valid = holds(llamaConfig(*file));
+  bool valid = holds(modelConfig(*file));
   valid &= holds(chatPrompt(*file, "hello"));
   Result<Tokenizer> tokenizer = Tokenizer::fromGguf(*file);
   if (!holds(tokenizer))
