@@ -173,7 +173,8 @@ void printLines(const Json &lines, size_t limit) {
     std::string source = line["source"];
     print((i ? "  " : "The costliest lines:\n  ") + std::string("PTX ") + line["ptx_line"].dump() +
           (source.empty() ? "" : " (" + source + ")") + ": " + line["issues"].dump() + " issues, " +
-          line["transactions"].dump() + " transactions (" + line["ideal_transactions"].dump() + " at best)\n");
+          line["sectors"].dump() + " sectors (" + line["ideal_sectors"].dump() + " at best), " +
+          line["wavefronts"].dump() + " wavefronts (" + line["ideal_wavefronts"].dump() + ")\n");
   }
 }
 

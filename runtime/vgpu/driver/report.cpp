@@ -42,26 +42,35 @@ std::string findingJson(const Finding &f) {
          field("address", f.address) + "," + field("text", f.text()) + "}";
 }
 
-// By Pipe.
-constexpr std::string_view pipeNames[] = {"alu",    "fma",    "half",  "wide",   "special", "convert", "control",
-                                          "shared", "global", "local", "atomic", "tensor",  "sync"};
-static_assert(std::size(pipeNames) == size_t(Pipe::none));
+double perRequest(uint64_t count, uint64_t requests) { return requests ? double(count) / double(requests) : 0; }
 
 std::string countersJson(const Launch &launch, const Report &r) {
-  std::string pipes;
-  for (size_t i = 0; i < std::size(pipeNames); ++i)
-    pipes += (i ? "," : "") + field(pipeNames[i], r.pipes[i]);
-  double lanesActive = r.warpInstructions ? double(r.threadInstructions) / double(r.warpInstructions) : 0;
+  std::string pipes, tensor;
+  for (size_t i = 0; i < size_t(Pipe::none); ++i)
+    pipes += (i ? "," : "") + field(nameOf(Pipe(i)), r.pipes[i]);
+  for (size_t i = 0; i < r.tensorFlop.size(); ++i)
+    if (r.tensorFlop[i] > 0)
+      tensor += (tensor.empty() ? "" : ",") + field(nameOf(TensorKind(i)), uint64_t(r.tensorFlop[i]));
+  const Resources &resources = launch.program->resources;
+  const uint64_t warps = uint64_t(r.estimate.occupancy.blocksPerSm) * r.estimate.occupancy.warpsPerBlock;
   return "{" + field("blocks", launch.blocks()) + "," + field("threads_per_block", uint64_t(launch.threads())) + "," +
-         field("blocks_per_sm", uint64_t(r.occupancy.blocksPerSm)) + "," +
-         field("registers", uint64_t(launch.program->resources.registers)) + "," +
-         field("registers_from", launch.program->resources.from) + "," +
+         field("blocks_per_sm", uint64_t(r.estimate.occupancy.blocksPerSm)) + "," +
+         field("occupancy", double(warps) / launch.chip->limits.warpsPerSm) + "," +
+         field("occupancy_limit", nameOf(r.estimate.occupancy.limit)) + "," +
+         field("registers", uint64_t(resources.registers)) + "," + field("registers_from", resources.from) + "," +
+         field("spill_bytes", uint64_t(resources.spillBytes)) + "," +
          field("shared_bytes", uint64_t(launch.program->dynamicSharedOffset) + launch.dynamicShared) + "," +
          field("warp_instructions", r.warpInstructions) + "," + field("thread_instructions", r.threadInstructions) +
-         "," + field("lanes_active", lanesActive) + ",\"warp_instructions_by_pipe\":{" + pipes + "}," +
-         field("global_bytes", r.globalBytes) + "," + field("global_sectors", r.globalSectors) + "," +
-         field("shared_wavefronts", r.sharedWavefronts) + "," +
-         field("shared_wavefronts_without_conflicts", r.sharedIdeal) + "}";
+         "," + field("lanes_active", perRequest(r.threadInstructions, r.warpInstructions)) +
+         ",\"warp_instructions_by_pipe\":{" + pipes + "}," + field("global_bytes", r.total.bytes) + "," +
+         field("global_sectors", r.total.sectors) + "," + field("global_sectors_at_best", r.total.idealSectors) + "," +
+         field("global_sectors_per_request", perRequest(r.total.sectors, r.globalRequests)) + "," +
+         field("l2_bytes", r.total.l2 * 32) + "," + field("dram_read_bytes", uint64_t(r.traffic.dramRead)) + "," +
+         field("dram_written_bytes", uint64_t(r.traffic.dramWritten)) + "," +
+         field("shared_wavefronts", r.total.wavefronts) + "," +
+         field("shared_wavefronts_without_conflicts", r.total.idealWavefronts) + "," +
+         field("bank_conflict_degree", perRequest(r.total.wavefronts, r.total.idealWavefronts)) + ",\"tensor_flop\":{" +
+         tensor + "}}";
 }
 
 // What each PTX line cost, the most expensive first.
@@ -76,13 +85,12 @@ std::string linesJson(const Launch &launch, const Report &r) {
     const Source &s = program.sources[program.code[i].source];
     Line &line = byLine[s.line];
     line.loc = s.loc;
-    line.count.issues += r.counts[i].issues;
-    line.count.lanes += r.counts[i].lanes;
-    line.count.transactions += r.counts[i].transactions;
-    line.count.ideal += r.counts[i].ideal;
+    line.count.add(r.counts[i]);
   }
   std::vector<std::pair<uint32_t, Line>> hot(byLine.begin(), byLine.end());
-  auto cost = [](const auto &line) { return line.second.count.issues + line.second.count.transactions; };
+  auto cost = [](const auto &line) {
+    return line.second.count.issues + line.second.count.sectors + line.second.count.wavefronts;
+  };
   std::sort(hot.begin(), hot.end(),
             [&](const auto &a, const auto &b) { return cost(a) != cost(b) ? cost(a) > cost(b) : a.first < b.first; });
   std::string out;
@@ -96,7 +104,9 @@ std::string linesJson(const Launch &launch, const Report &r) {
     }
     out += (i ? ",{" : "{") + field("ptx_line", uint64_t(number)) + "," + field("source", source) + "," +
            field("issues", line.count.issues) + "," + field("lanes", line.count.lanes) + "," +
-           field("transactions", line.count.transactions) + "," + field("ideal_transactions", line.count.ideal) + "}";
+           field("sectors", line.count.sectors) + "," + field("ideal_sectors", line.count.idealSectors) + "," +
+           field("l2_sectors", line.count.l2) + "," + field("wavefronts", line.count.wavefronts) + "," +
+           field("ideal_wavefronts", line.count.idealWavefronts) + "}";
   }
   return out;
 }

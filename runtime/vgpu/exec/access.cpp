@@ -84,33 +84,7 @@ bool resolveGlobal(Warp &w, const Op &op, Access &x) {
         }
       }
   }
-  // Sectors of 32 bytes that the request touches.
-  OpCount &count = w.worker->counts[w.pc - 1];
-  u64 sectors = 0, last = ~0ull, active = 0;
-  bool ascending = true;
-  u64 before = 0;
-  for (u32 l = 0; l < lanes; ++l)
-    if (x.mask >> l & 1) {
-      ascending &= x.address[l] >= before;
-      before = x.address[l];
-      u64 first = x.address[l] >> 5, end = (x.address[l] + x.bytes - 1) >> 5;
-      sectors += end - first + (first != last);
-      last = end;
-      ++active;
-    }
-  if (!ascending) {
-    u64 list[lanes * 4];
-    size_t n = 0;
-    for (u32 l = 0; l < lanes; ++l)
-      if (x.mask >> l & 1)
-        for (u64 s = x.address[l] >> 5; s <= (x.address[l] + x.bytes - 1) >> 5 && n < lanes * 4; ++s)
-          list[n++] = s;
-    std::sort(list, list + n);
-    sectors = u64(std::unique(list, list + n) - list);
-  }
-  count.transactions += sectors;
-  count.ideal += (active * x.bytes + 31) / 32;
-  count.bytes += active * x.bytes;
+  countGlobal(w, x);
   return true;
 }
 
@@ -186,9 +160,9 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
       atomicOrder(w, *block, u32(offset / 4), x);
   }
   OpCount &count = w.worker->counts[w.pc - 1];
-  count.transactions += wavefronts(x);
-  count.ideal += std::max<u64>(1, (active * x.bytes + 127) / 128);
-  count.bytes += active * x.bytes;
+  const u64 passes = wavefronts(x);
+  count.wavefronts += passes;
+  count.idealWavefronts += std::min(passes, std::max<u64>(1, (active * x.bytes + 127) / 128));
   return true;
 }
 
@@ -287,6 +261,7 @@ u8 *globalBytes(Warp &w, u32 lane, u64 address, u64 bytes, bool write) {
     if (write)
       std::memset(flags, 1, bytes);
   }
+  w.worker->counts[w.pc - 1].l2 += w.worker->traffic.touchRange(address, bytes, write, false);
   return reinterpret_cast<u8 *>(address);
 }
 

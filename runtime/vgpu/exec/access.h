@@ -14,8 +14,9 @@ struct Access {
   u32 mask = 0;
   u32 bytes = 4; // of each lane
   bool write = false, read = true;
-  bool atomic = false; // races with other atomics are none
-  bool async = false;  // the destination of cp.async
+  bool atomic = false;   // races with other atomics are none
+  bool uncached = false; // goes by the L1: .cg, .cv
+  bool async = false;    // the destination of cp.async
   static constexpr u8 acquire = 1, release = 2;
   u8 order = 0;          // of an atomic access
   bool compares = false; // the caller looks at `rewrites`

@@ -161,6 +161,7 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
   launch = on.launch;
   const Program &program = *launch->program;
   linear = index;
+  on.traffic.beginBlock(index);
   // Blocks of a cluster are neighbours in the grid; gangs number them cluster by cluster.
   const uint32_t *grid = launch->grid, *cl = launch->cluster;
   uint64_t clusterSize = uint64_t(cl[0]) * cl[1] * cl[2];

@@ -6,6 +6,7 @@
 #include "runtime/vgpu/exec/memory.h"
 #include "runtime/vgpu/exec/options.h"
 #include "runtime/vgpu/exec/shadow.h"
+#include "runtime/vgpu/exec/traffic.h"
 #include "runtime/vgpu/exec/warp.h"
 #include <atomic>
 #include <deque>
@@ -17,9 +18,12 @@ namespace tessera::vgpu {
 // What one operation of the program did, over all warps of a worker.
 struct OpCount {
   uint64_t issues = 0, lanes = 0, skipped = 0;
-  uint64_t transactions = 0; // global: 32-byte sectors; shared: wavefronts
-  uint64_t ideal = 0;        // the fewest transactions that the same bytes need
-  uint64_t bytes = 0;        // requested by active lanes
+  uint64_t bytes = 0;                           // of global memory, requested by active lanes
+  uint64_t sectors = 0, idealSectors = 0;       // global: of 32 bytes; the fewest that the same bytes need
+  uint64_t l2 = 0;                              // global: sectors that the L1 did not have
+  uint64_t wavefronts = 0, idealWavefronts = 0; // shared: passes of 128 bytes; the fewest
+
+  void add(const OpCount &o);
 };
 
 struct Launch {
@@ -133,6 +137,7 @@ private:
 struct Worker {
   Launch *launch = nullptr;
   std::vector<OpCount> counts;
+  Traffic traffic;
   std::deque<Block> blocks; // those that run together: a block, a cluster, or a cooperative grid
   uint32_t nextClock = 1;   // newer than every shadow entry
   uint64_t threadInstructions = 0, warpInstructions = 0;

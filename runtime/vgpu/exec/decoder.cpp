@@ -108,6 +108,7 @@ uint32_t Decoder::planeOf(int32_t reg) {
 uint32_t Decoder::quad(const ptx::Operand &operand) {
   if (info(typeOf(operand)).bits != 128)
     return refuse("expected a .b128 register"), 0;
+  touch(operand, &operand == instruction->operands.data()); // the first operand is the destination
   return planeOf(operand.reg);
 }
 

@@ -22,8 +22,9 @@ void runCopyAsync(Warp &w, const Op &op) {
   gatherAddresses(w, op, to);
   Op source = op;
   source.a = op.b;
-  source.flag = op.flag >> 1;
+  source.flag = op.flag >> 1 & 1;
   source.imm = s32(op.y);
+  from.uncached = op.flag & 4;
   gatherAddresses(w, source, from);
   u32 take[lanes];
   for (u32 l = 0; l < lanes; ++l) {
@@ -72,7 +73,7 @@ bool copyAsync(Decoder &d, const Instruction &i, Op &op) {
   op.imm = to.offset;
   op.b = from.plane;
   op.y = u32(from.offset);
-  op.flag = u8(to.wide | from.wide << 1);
+  op.flag = u8(to.wide | from.wide << 1 | (i.opcode == "cp.async.cg") << 2);
   op.count = u8(bytes);
   op.c = op.x = nowhere;
   if (i.operands.size() > 3) {

@@ -117,8 +117,8 @@ void runBulkWait(Warp &w, const Op &op) {
 
 void countBytes(Warp &w, u64 bytes) {
   OpCount &count = w.worker->counts[w.pc - 1];
-  count.transactions += (bytes + 31) / 32;
-  count.ideal += (bytes + 31) / 32;
+  count.sectors += (bytes + 31) / 32;
+  count.idealSectors += (bytes + 31) / 32;
   count.bytes += bytes;
 }
 

@@ -10,13 +10,15 @@ using ptx::Operand;
 using ptx::Space;
 using ptx::Type;
 
-// op.x: space; op.more: a data plane for each element; op.flag2: the access is atomic (volatile, relaxed or stronger).
+// op.x: space; op.y: not through the L1; op.more: a data plane for each element; op.flag2: the access is atomic
+// (volatile, relaxed or stronger).
 template <class T> void runLoad(Warp &w, const Op &op) {
   Access x;
   x.mask = w.mask;
   x.bytes = sizeof(T) * op.count;
   x.atomic = op.flag2 & 1;
   x.order = op.flag2 >> 1;
+  x.uncached = op.y;
   gatherAddresses(w, op, x);
   if (!resolve(w, op, Space(op.x), x))
     return;
@@ -109,6 +111,7 @@ template <bool load> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   op.count = quad ? 2 : i.has("v2") ? 2 : i.has("v4") ? 4 : i.has("v8") ? 8 : 1;
   for (std::string_view order : {"volatile", "relaxed", "acquire", "release", "mmio"})
     op.flag2 |= i.has(order);
+  op.y = i.has("cg") || i.has("cv");
   op.flag2 |= i.has("acquire") ? Access::acquire << 1 : i.has("release") ? Access::release << 1 : 0;
   if (op.count * op.bytes > 16 || (quad && (i.has("v2") || i.has("v4"))))
     return d.refuse("vectors of more than 16 bytes need sm_100");

@@ -56,6 +56,8 @@ struct Counts {
 };
 
 enum class Limit { threads, blocks, registers, shared };
+std::string_view nameOf(Limit limit);
+
 struct Occupancy {
   uint32_t blocksPerSm = 0; // 0: the block does not fit
   uint32_t warpsPerBlock = 0;

@@ -6,7 +6,17 @@
 
 namespace tessera::vgpu {
 namespace {
-std::string_view limitName(Limit limit) {
+[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, pattern);
+  const int length = std::vsnprintf(text, sizeof text, pattern, arguments);
+  va_end(arguments);
+  return std::string(text, size_t(std::min(length, int(sizeof text) - 1)));
+}
+} // namespace
+
+std::string_view nameOf(Limit limit) {
   switch (limit) {
   case Limit::threads:
     return "threads";
@@ -20,18 +30,8 @@ std::string_view limitName(Limit limit) {
   return "";
 }
 
-[[gnu::format(printf, 1, 2)]] std::string format(const char *pattern, ...) {
-  char text[1024];
-  va_list arguments;
-  va_start(arguments, pattern);
-  const int length = std::vsnprintf(text, sizeof text, pattern, arguments);
-  va_end(arguments);
-  return std::string(text, size_t(std::min(length, int(sizeof text) - 1)));
-}
-} // namespace
-
 std::string explain(const Estimate &e) {
-  const std::string bound(e.bound), limit(limitName(e.occupancy.limit));
+  const std::string bound(e.bound), limit(nameOf(e.occupancy.limit));
   if (e.occupancy.blocksPerSm == 0)
     return "modelled: the block does not fit an SM (" + limit + ").\n";
   return format("modelled %.2f us, bound by %s\n", e.microseconds, bound.c_str()) +
@@ -50,7 +50,7 @@ std::string explainJson(const Estimate &e) {
              R"({"microseconds": %.4f, "bound": "%s", "blocks_per_sm": %u, "warps_per_block": %u, "occupancy_limit": "%s", )"
              R"("waves": %.4f, "quantisation": %.4f, )",
              e.microseconds, std::string(e.bound).c_str(), e.occupancy.blocksPerSm, e.occupancy.warpsPerBlock,
-             std::string(limitName(e.occupancy.limit)).c_str(), e.waves, e.quantisation) +
+             std::string(nameOf(e.occupancy.limit)).c_str(), e.waves, e.quantisation) +
          format(
              R"("terms_us": {"fma": %.4f, "issue": %.4f, "integer": %.4f, "special": %.4f, "fp64": %.4f, "tensor": %.4f, )"
              R"("shared": %.4f, "sm": %.4f, "l2": %.4f, "dram": %.4f, "latency": %.4f, "launch": %.4f}})",
