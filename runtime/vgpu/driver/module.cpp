@@ -43,12 +43,16 @@ CUresult placeVariables(ModuleObject &m, Memory &memory, std::string &log) {
       std::memcpy(bytes, v.init.data(), std::min<uint64_t>(v.init.size(), v.size));
     for (const ptx::Relocation &r : v.relocations) {
       auto symbol = m.symbols.find(r.symbol);
-      if (symbol == m.symbols.end() || r.offset + r.bytes > v.size) {
+      const ptx::Function *function = m.ptx.function(r.symbol);
+      if ((symbol == m.symbols.end() && !function) || r.offset + r.bytes > v.size) {
         log = "line " + std::to_string(v.line) + ": the initialiser of " + v.name + " names " + r.symbol +
               ", which has no address";
         return INVALID_PTX;
       }
-      uint64_t value = symbol->second + uint64_t(r.addend);
+      uint64_t value = symbol != m.symbols.end()
+                           ? symbol->second
+                           : functionWindow + uint64_t(function - m.ptx.functions.data()) * functionStride;
+      value += uint64_t(r.addend);
       std::memcpy(bytes + r.offset, &value, r.bytes);
     }
     Allocation *a = memory.find(found->second);

@@ -220,6 +220,7 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
     warp.joins.clear();
     warp.fragments.assign(1, Fragment{});
     warp.fragments[0].mask = warp.lanesAtStart;
+    warp.fragments[0].frame = warp.fragments[0].top = program.stackBase;
     warp.current = 0;
     // Everyone has seen time `begin`: what is stamped with it is ordered before all that warps do.
     warp.clock.assign(agents, begin);

@@ -1,4 +1,5 @@
 // Control flow of a function as operations: branches, joins, calls and returns.
+#include "runtime/vgpu/exec/calls.h"
 #include "runtime/vgpu/exec/decoder.h"
 #include "runtime/vgpu/exec/flow.h"
 #include "runtime/vgpu/exec/ops.h"
@@ -29,123 +30,7 @@ void runIndexed(Warp &w, const Op &op) {
     w.branch(op.more[which], group, op.y); // the last group is the whole fragment, and jumps
   }
 }
-
-void runCall(Warp &w, const Op &op) {
-  Fragment &f = w.fragments[w.current];
-  if (f.calls.size() >= 512)
-    return w.fail(Fault::illegal, 0, 0, "calls nested deeper than 512");
-  f.calls.push_back(w.pc);
-  w.pc = op.x;
-}
-
-void runReturn(Warp &w, const Op &) {
-  Fragment &f = w.fragments[w.current];
-  w.pc = f.calls.back();
-  f.calls.pop_back();
-}
-
-// A parameter from the caller's local memory to the callee's, or back.
-void runCopyLocal(Warp &w, const Op &op) {
-  u64 size = w.launch->program->localBytes;
-  for (u32 l = 0; l < lanes; ++l)
-    if (w.mask >> l & 1)
-      std::memcpy(&w.local[l * size + op.y], &w.local[l * size + op.x], op.c);
-}
-void runMove32(Warp &w, const Op &op) {
-  map1<u32, u32>(w, op, [](u32 a) { return a; });
-}
-void runMove64(Warp &w, const Op &op) {
-  map1<u64, u64>(w, op, [](u64 a) { return a; });
-}
 } // namespace
-
-void runPrintf(Warp &w, const Op &op);
-void runAssertFail(Warp &w, const Op &op);
-
-bool Decoder::call(const ptx::Instruction &i, Op &op) {
-  if (i.guard >= 0)
-    return refuse("a call with a guard is not supported");
-  size_t at = i.operands[0].kind == ptx::Operand::Kind::list ? 1 : 0;
-  if (at >= i.operands.size() || i.operands[at].kind != ptx::Operand::Kind::symbol)
-    return refuse("indirect calls are not supported");
-  std::string name(i.operands[at].name);
-  const ptx::Function *callee = module.function(name);
-  if (!callee)
-    return refuse("there is no function " + name);
-  static const std::vector<ptx::Operand> none;
-  const auto &results = at ? i.operands[0].elements : none;
-  const auto &arguments = i.operands.size() > at + 1 && i.operands[at + 1].kind == ptx::Operand::Kind::list
-                              ? i.operands[at + 1].elements
-                              : none;
-  op.pipe = Pipe::control;
-  auto localOf = [&](const ptx::Operand &o) -> uint32_t {
-    if (o.variable >= 0)
-      return uint32_t(frame->variables[size_t(o.variable)]);
-    auto found = frame->locals.find(std::string(o.name));
-    if (found != frame->locals.end())
-      return found->second;
-    refuse("the argument " + std::string(o.name) + " is not a .param variable");
-    return 0;
-  };
-  if (callee->declaration) {
-    if (name == "vprintf" && arguments.size() == 2 && results.size() == 1) {
-      op.run = runPrintf;
-      op.x = localOf(arguments[0]);
-      op.y = localOf(arguments[1]);
-      op.c = localOf(results[0]);
-      return ok();
-    }
-    if (name == "__assertfail" && arguments.size() == 5) {
-      op.run = runAssertFail;
-      for (const ptx::Operand &a : arguments)
-        op.more.push_back(localOf(a));
-      return ok();
-    }
-    return refuse("the external function " + name + " is not provided");
-  }
-  if (callee->entry || callee->parameters.size() != arguments.size() || callee->results.size() != results.size())
-    return refuse("the call does not fit the declaration of " + name);
-  bool known = frames.count(callee) != 0;
-  if (!known)
-    return refuse("internal: " + name + " was not placed");
-  Frame &there = frames[callee];
-  auto pass = [&](const ptx::Variable &formal, const ptx::Operand &actual, bool inward, bool late) {
-    Op copy;
-    copy.pipe = Pipe::none;
-    if (formal.space == ptx::Space::param) {
-      uint32_t mine = localOf(actual), theirs = there.locals[formal.name];
-      copy.run = runCopyLocal;
-      copy.x = inward ? mine : theirs;
-      copy.y = inward ? theirs : mine;
-      copy.c = uint32_t(formal.size);
-    } else {
-      bool wide = info(formal.type).bits == 64;
-      uint32_t mine = inward ? in(actual, formal.type) : out(actual, formal.type);
-      uint32_t theirs = nowhere;
-      for (size_t r = 0; r < callee->registers.size(); ++r)
-        if (callee->registers[r].name == formal.name) {
-          if (there.planes[r] == nowhere)
-            there.planes[r] = scratch(wide);
-          theirs = there.planes[r];
-          break;
-        }
-      copy.run = wide ? runMove64 : runMove32;
-      copy.a = inward ? mine : theirs;
-      copy.d = inward ? theirs : mine;
-    }
-    if (late)
-      after(copy);
-    else
-      before(copy);
-  };
-  for (size_t k = 0; k < arguments.size(); ++k)
-    pass(callee->parameters[k], arguments[k], true, false);
-  for (size_t k = 0; k < results.size(); ++k)
-    pass(callee->results[k], results[k], false, true);
-  op.run = runCall;
-  callSites.emplace_back(uint32_t(program.code.size()), callee);
-  return ok();
-}
 
 bool Decoder::decodeControl(const ptx::Instruction &i, Op &op) {
   op.pipe = Pipe::control;
@@ -155,8 +40,8 @@ bool Decoder::decodeControl(const ptx::Instruction &i, Op &op) {
     op.run = i.guard < 0 ? runJump : runBranch;
   } else if (i.opcode == "brx.idx") {
     auto found = function->branchTargets.find(i.operands[1].name);
-    if (i.guard >= 0 || found == function->branchTargets.end())
-      return refuse("needs a list of branch targets and no guard");
+    if (found == function->branchTargets.end())
+      return refuse("needs a list of branch targets");
     op.run = runIndexed;
     op.a = in(i.operands[0], ptx::Type::u32);
     for (const std::string &name : found->second) {
@@ -193,14 +78,17 @@ bool Decoder::decodeFunction(const ptx::Function &f) {
   auto parts = [&](const ptx::Instruction &i) {
     return ((i.opcode == "bra" || i.opcode == "ret") && i.guard >= 0) || i.opcode == "brx.idx";
   };
-  for (uint32_t k = 0; k < f.body.size(); ++k)
+  for (uint32_t k = 0; k < f.body.size(); ++k) {
     if (parts(f.body[k]))
       if (uint32_t at = reconvergence(k); at != nowhere)
         joins[at] = true;
+    if (splitsLanes(f.body[k]))
+      joins[k + 1] = true;
+  }
   auto first = uint32_t(program.code.size());
   frame->entryPoint = first;
   frame->labels.assign(f.body.size() + 1, 0);
-  std::vector<std::pair<uint32_t, uint32_t>> branches; // code index, instruction
+  std::vector<std::pair<uint32_t, uint32_t>> branches, around; // code index, instruction
   Op join;
   join.run = runJoin;
   join.pipe = Pipe::none;
@@ -213,8 +101,26 @@ bool Decoder::decodeFunction(const ptx::Function &f) {
       instruction = nullptr;
       before(join);
     }
-    if (!decodeInstruction(i))
+    // A guarded call or indexed branch becomes a branch around an unguarded one.
+    bool skips = i.guard >= 0 && (i.opcode == "call" || i.opcode == "brx.idx");
+    if (skips) {
+      Op skip;
+      skip.run = runBranch;
+      skip.pipe = Pipe::control;
+      skip.whole = true;
+      instruction = &i;
+      before(skip);
+      program.code.back().guardNegated = !i.guardNegated;
+      around.emplace_back(uint32_t(program.code.size()) - 1, k);
+    }
+    ignoreGuard = skips;
+    bool understood = decodeInstruction(i);
+    ignoreGuard = false;
+    if (!understood)
       return false;
+    if (splitsLanes(i))
+      for (size_t c = program.code.size(); c-- > frame->labels[k];)
+        program.code[c].y = isIndirectCall(program.code[c]) ? k + 1 : program.code[c].y; // an instruction for now
     if (i.opcode == "bra" || i.opcode == "brx.idx" || (i.opcode == "ret" && !f.entry))
       branches.emplace_back(uint32_t(program.code.size()) - 1, k);
   }
@@ -229,6 +135,14 @@ bool Decoder::decodeFunction(const ptx::Function &f) {
     before(join);
   before(last);
   needs[&f] = liveRegisters(flow, touches);
+  for (auto [at, k] : around) {
+    uint32_t meet = f.body[k].opcode == "call" ? k + 1 : reconvergence(k);
+    program.code[at].x = frame->labels[k + 1];
+    program.code[at].y = meet == nowhere ? nowhere : frame->labels[meet];
+  }
+  for (size_t c = first; c < program.code.size(); ++c)
+    if (isIndirectCall(program.code[c]))
+      program.code[c].y = frame->labels[program.code[c].y];
   for (auto [at, k] : branches) {
     Op &op = program.code[at];
     uint32_t meet = reconvergence(k);
@@ -253,22 +167,7 @@ Status Decoder::decode(const ptx::Function &entry) {
   }
   if (program.parameterBytes > 32764)
     return invalidArgument("line " + std::to_string(entry.line) + ": more than 32764 bytes of parameters");
-  // Everything that can be reached by calls.
-  std::vector<const ptx::Function *> reach{&entry};
-  for (size_t k = 0; k < reach.size(); ++k)
-    for (const ptx::Instruction &i : reach[k]->body) {
-      if (i.opcode != "call")
-        continue;
-      for (const ptx::Operand &o : i.operands) {
-        if (o.kind != ptx::Operand::Kind::symbol)
-          continue;
-        const ptx::Function *callee = module.function(o.name);
-        if (!callee || callee->declaration)
-          continue;
-        if (std::find(reach.begin(), reach.end(), callee) == reach.end())
-          reach.push_back(callee);
-      }
-    }
+  std::vector<const ptx::Function *> reach = reachable(entry);
   if (reach.size() > 2000)
     return unsupported("line " + std::to_string(entry.line) + ": more than 2000 functions are called");
   for (const ptx::Function *f : reach)
@@ -284,32 +183,12 @@ Status Decoder::decode(const ptx::Function &entry) {
   if (program.localBytes > (512u << 10))
     return invalidArgument("line " + std::to_string(entry.line) + ": more than 512 KiB of local memory a thread");
   program.localBytes = (program.localBytes + 15) / 16 * 16;
+  if (!prepareStack(reach))
+    return Error{Blame::unsupported, failure};
   for (const ptx::Function *f : reach)
     if (!decodeFunction(*f))
       return Error{Blame::unsupported, failure};
-  for (auto [at, callee] : callSites) {
-    // The call itself is the first operation from here on that is one: argument copies may precede it.
-    while (program.code[at].run != runCall)
-      ++at;
-    program.code[at].x = frames[callee].entryPoint;
-  }
-  // Recursion would need a stack of registers: refuse it.
-  std::map<const ptx::Function *, int> state;
-  std::function<bool(const ptx::Function *)> cyclic = [&](const ptx::Function *f) {
-    if (state[f])
-      return state[f] == 1;
-    state[f] = 1;
-    for (const ptx::Instruction &i : f->body)
-      if (i.opcode == "call")
-        for (const ptx::Operand &o : i.operands)
-          if (o.kind == ptx::Operand::Kind::symbol)
-            if (const ptx::Function *callee = module.function(o.name); callee && !callee->declaration && cyclic(callee))
-              return true;
-    state[f] = 2;
-    return false;
-  };
-  if (cyclic(&entry))
-    return unsupported("line " + std::to_string(entry.line) + ": recursive calls are not supported");
+  linkCalls();
   program.resources = resourcesOf(entry, combine(entry));
   program.resources.stackBytes = program.localBytes + program.resources.spillBytes;
   return {};
@@ -318,6 +197,8 @@ Status Decoder::decode(const ptx::Function &entry) {
 // The need of a function and all that it calls: what lives across a call stays in registers meanwhile.
 FunctionNeed Decoder::combine(const ptx::Function &f) {
   FunctionNeed need = needs[&f];
+  if (frames[&f].stacked) // what it calls in turn keeps its registers on the stack
+    return need;
   for (const auto &[at, across] : needs[&f].calls) {
     need.usesAbi = true;
     for (const ptx::Operand &o : f.body[at].operands) {

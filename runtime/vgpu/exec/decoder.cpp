@@ -141,6 +141,8 @@ bool Decoder::value(const ptx::Operand &operand, uint64_t &bits, bool &isConstan
     base = local->second;
   } else if (auto found = symbols.find(operand.name); found != symbols.end()) {
     base = found->second;
+  } else if (const ptx::Function *f = module.function(operand.name); f && !f->declaration) {
+    base = functionWindow + uint64_t(f - module.functions.data()) * functionStride;
   } else {
     bool parameter = false;
     for (size_t i = 0; function->entry && i < function->parameters.size(); ++i)
@@ -154,6 +156,17 @@ bool Decoder::value(const ptx::Operand &operand, uint64_t &bits, bool &isConstan
   }
   bits = base + uint64_t(operand.offset);
   return true;
+}
+
+// Whether a symbol is a variable of a stacked function's frame.
+bool Decoder::inFrame(const ptx::Operand &operand) const {
+  if (!frame->stacked)
+    return false;
+  if (operand.variable >= 0) {
+    ptx::Space space = function->variables[size_t(operand.variable)].space;
+    return space == ptx::Space::local || space == ptx::Space::param;
+  }
+  return frame->locals.count(std::string(operand.name)) != 0;
 }
 
 uint32_t Decoder::in(const ptx::Operand &operand, ptx::Type type) {
@@ -221,6 +234,8 @@ uint32_t Decoder::in(const ptx::Operand &operand, ptx::Type type) {
     bool isConstant = false;
     if (!value(operand, bits, isConstant))
       return 0;
+    if (inFrame(operand))
+      return frameAddress(bits, wide);
     return constant(bits, wide);
   }
   default:
@@ -323,6 +338,10 @@ Decoder::Address Decoder::address(const ptx::Operand &operand, ptx::Space space)
     ptx::Space of = function->variables[size_t(operand.variable)].space;
     bits += of == ptx::Space::shared ? sharedWindow : of == ptx::Space::local ? localWindow : 0;
   }
+  if (inFrame(operand)) {
+    a.plane = frameAddress(bits, true);
+    return a;
+  }
   a.plane = constant(0, true);
   a.offset = int64_t(bits);
   return a;
@@ -342,9 +361,10 @@ Decoder::Frame &Decoder::frameOf(const ptx::Function &f) {
 void Decoder::placeVariables(const ptx::Function &f) {
   Frame &here = frameOf(f);
   auto local = [&](const ptx::Variable &v) {
-    program.localBytes = uint32_t(alignUp(program.localBytes, v.align));
-    uint32_t at = program.localBytes;
-    program.localBytes += uint32_t(v.size);
+    uint32_t &end = here.stacked ? here.frameBytes : program.localBytes;
+    end = uint32_t(alignUp(end, v.align));
+    uint32_t at = end;
+    end += uint32_t(v.size);
     return at;
   };
   if (!f.entry)
@@ -378,7 +398,7 @@ void Decoder::placeVariables(const ptx::Function &f) {
 
 void Decoder::before(Op op) {
   op.source = uint32_t(program.sources.size()) - 1;
-  if (instruction && instruction->guard >= 0) {
+  if (instruction && instruction->guard >= 0 && !ignoreGuard) {
     ptx::Operand guard;
     guard.kind = ptx::Operand::Kind::reg;
     guard.reg = instruction->guard;

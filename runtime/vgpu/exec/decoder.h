@@ -61,16 +61,27 @@ private:
     std::vector<uint64_t> variables;                  // by variable: shared or local offset
     std::vector<uint32_t> labels;                     // instruction index -> code index
     uint32_t entryPoint = nowhere, exitPoint = nowhere;
-    bool placed = false;
+    uint32_t activation = nowhere, frameBytes = 0; // of a stacked function: variables are relative to its frame
+    bool placed = false, stacked = false;
   };
   bool decodeFunction(const ptx::Function &f);
   bool decodeInstruction(const ptx::Instruction &i);
   void placeVariables(const ptx::Function &f);
   bool value(const ptx::Operand &operand, uint64_t &bits, bool &isConstant);
   Frame &frameOf(const ptx::Function &f);
+  bool inFrame(const ptx::Operand &operand) const;
   uint32_t planeOf(int32_t reg);
   uint32_t predicateOf(int32_t reg);
+  // Calls (decode_calls.cpp).
   bool call(const ptx::Instruction &i, Op &op);
+  bool runtimeCall(std::string_view name, const std::vector<uint32_t> &arguments, const std::vector<uint32_t> &results,
+                   Op &op);
+  void passRegister(const ptx::Function &callee, const ptx::Variable &formal, const ptx::Operand &actual, bool inward);
+  std::vector<const ptx::Function *> reachable(const ptx::Function &entry);
+  bool prepareStack(const std::vector<const ptx::Function *> &reach);
+  void linkCalls();
+  uint32_t frameAddress(uint64_t offset, bool wide);
+  uint32_t signatureOf(const std::vector<ptx::Variable> &results, const std::vector<ptx::Variable> &parameters);
   FunctionNeed combine(const ptx::Function &f);
 
   const SymbolTable &symbols;
@@ -83,6 +94,8 @@ private:
   std::unordered_map<std::string, uint32_t> sharedNames; // the module's shared variables: offset
   std::vector<RegisterTouch> touches;                    // of the function that is being decoded
   std::map<const ptx::Function *, FunctionNeed> needs;
+  std::map<std::vector<uint64_t>, uint32_t> signatures; // of functions that are called by their address
+  bool ignoreGuard = false;                             // a branch around the instruction stands for its guard
   std::string failure;
   std::vector<std::pair<uint32_t, const ptx::Function *>> callSites; // code index, callee
 };

@@ -73,7 +73,7 @@ void Warp::exitLanes(uint32_t which) {
   exited |= which;
   uint32_t rest = active & ~which;
   int32_t join = fragments[current].join;
-  std::vector<uint32_t> calls = fragments[current].calls;
+  const Fragment leaving = fragments[current];
   if (rest == 0) {
     fragments.erase(fragments.begin() + ptrdiff_t(current));
     current = ~size_t(0);
@@ -87,8 +87,14 @@ void Warp::exitLanes(uint32_t which) {
     at.expected &= ~which;
     if (at.waiting == at.expected) {
       release(join);
-      if (at.expected && !fragments.empty())
-        fragments.back().calls.assign(calls.begin(), calls.begin() + ptrdiff_t(std::min(at.depth, calls.size())));
+      if (at.expected && !fragments.empty()) { // they go on where the join's function was called
+        Fragment &onward = fragments.back();
+        size_t depth = std::min(at.depth, leaving.calls.size());
+        onward.calls.assign(leaving.calls.begin(), leaving.calls.begin() + ptrdiff_t(depth));
+        bool inner = leaving.calls.size() > depth;
+        onward.frame = inner ? leaving.calls[depth].frame : leaving.frame;
+        onward.top = inner ? leaving.calls[depth].top : leaving.top;
+      }
     }
     join = parent;
   }

@@ -39,6 +39,9 @@ enum class Pipe : uint8_t {
 inline constexpr uint64_t sharedWindow = 0xF0ull << 32;
 inline constexpr uint64_t localWindow = 0xF1ull << 32;
 inline constexpr uint64_t paramWindow = 0xF2ull << 32;
+// Addresses of functions: their number in the module times the stride.
+inline constexpr uint64_t functionWindow = 0xF3ull << 32;
+inline constexpr uint32_t functionStride = 16;
 // A shared::cluster address: block rank + 1 in the top byte, 0 for the block's own memory.
 inline constexpr uint32_t clusterShift = 24;
 
@@ -136,6 +139,13 @@ struct RegisterGuard {
   std::vector<uint32_t> accumulators, fragments; // of a wgmma
 };
 
+// A function that may be entered while it runs, or is called by its address.
+struct Activation {
+  uint32_t entryPoint = nowhere, frameBytes = 0, signature = 0;
+  std::vector<std::pair<uint32_t, bool>> planes; // of its registers, and whether they are of 64 bits
+  std::vector<uint32_t> predicates;
+};
+
 struct Program {
   std::string name;
   const ptx::Module *module = nullptr;
@@ -150,7 +160,10 @@ struct Program {
   uint32_t parameterBytes = 0;
   uint32_t sharedBytes = 0; // static
   uint32_t dynamicSharedOffset = 0;
-  uint32_t localBytes = 0; // per lane: .local, and .param of called functions
+  std::vector<Activation> activations;
+  std::vector<uint32_t> callable; // by a function's number in the module: its activation, or nowhere
+  uint32_t stackBase = 0;         // in local memory: where frames of activations begin
+  uint32_t localBytes = 0;        // per lane: .local, and .param of called functions
   Resources resources;
   bool usesAtomics = false; // results may depend on the order of blocks
   bool usesClusters = false;

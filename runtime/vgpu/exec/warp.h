@@ -12,6 +12,17 @@ struct Block;
 struct Worker;
 struct Launch;
 
+// Registers that a call of a stacked function overwrites, as they were.
+struct SavedRegisters {
+  const Activation *of = nullptr;
+  std::vector<uint8_t> planes;
+  std::vector<uint32_t> predicates;
+};
+struct Call {
+  uint32_t pc = 0, frame = 0, top = 0; // of the caller: where to go on, its frame in local memory
+  std::shared_ptr<const SavedRegisters> saved;
+};
+
 // Lanes of a warp that share a pc. Fragments of one warp make progress independently of each other.
 struct Fragment {
   enum class State : uint8_t { ready, converge, barrier, clusterBarrier, warpgroup, registers };
@@ -20,7 +31,9 @@ struct Fragment {
   State state = State::ready;
   uint32_t members = 0;        // converge: lanes that must be at this instruction together
   uint32_t waitFor = 0;        // barrier: its number
-  std::vector<uint32_t> calls; // return addresses
+  uint32_t frame = 0, top = 0; // of the innermost stacked function: its variables, and where the next frame begins
+  std::vector<Call> calls;     // open ones, outermost first
+  std::shared_ptr<const SavedRegisters> returned; // by the call that just ended
 };
 
 // Where lanes that diverged meet again: the immediate post-dominator of the branch.

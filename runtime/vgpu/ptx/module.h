@@ -69,6 +69,11 @@ struct Register {
   Type type = Type::b32;
 };
 
+// What a function that is called by its address takes and answers.
+struct Prototype {
+  std::vector<Variable> results, parameters;
+};
+
 struct Function {
   std::string name;
   bool entry = false;
@@ -81,7 +86,7 @@ struct Function {
   std::vector<Instruction> body;
   std::map<std::string, uint32_t, std::less<>> labels; // scoped names are unique: name, then "name@scope"
   std::map<std::string, std::vector<std::string>, std::less<>> branchTargets; // .branchtargets, .calltargets
-  std::map<std::string, std::string, std::less<>> prototypes;                 // .callprototype names
+  std::map<std::string, Prototype, std::less<>> prototypes;                   // .callprototype, by label
   uint32_t maxThreads[3] = {0, 0, 0};
   uint32_t requiredThreads[3] = {0, 0, 0};
   uint32_t cluster[3] = {0, 0, 0};

@@ -109,6 +109,20 @@ bool Parser::parseParameters(std::vector<Variable> &into) {
   return expect(')');
 }
 
+// (results) _ (parameters) .noreturn ...
+bool Parser::parsePrototype(Prototype &into) {
+  into = {};
+  if (peek().is('(') && !parseParameters(into.results))
+    return false;
+  if (peek().kind != Token::Kind::word)
+    return fail("expected '_' in a .callprototype");
+  next();
+  if (peek().is('(') && !parseParameters(into.parameters))
+    return false;
+  Function ignored; // .noreturn and the like change nothing here
+  return parseTuning(ignored) && expect(';');
+}
+
 bool Parser::parseFunction(bool entry, std::string linkage) {
   Function &made = module.functions.emplace_back();
   function = &made;
@@ -199,13 +213,15 @@ bool Parser::parseBody() {
       next();
       if ((peek().kind == Token::Kind::dotted) &&
           (peek().text == "branchtargets" || peek().text == "calltargets" || peek().text == "callprototype")) {
-        bool prototype = next().text == "callprototype";
+        if (next().text == "callprototype") {
+          if (!parsePrototype(function->prototypes[name]))
+            return false;
+          continue;
+        }
         std::vector<std::string> &targets = function->branchTargets[name];
         for (; !peek().is(';') && peek().kind != Token::Kind::end; next())
-          if (!prototype && peek().kind == Token::Kind::word)
+          if (peek().kind == Token::Kind::word)
             targets.push_back(std::string(peek().text));
-        if (prototype)
-          function->prototypes[name] = "";
         continue;
       }
       if (!function->labels.emplace(labelKey(name, scope), uint32_t(function->body.size())).second)

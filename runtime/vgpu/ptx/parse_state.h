@@ -53,6 +53,7 @@ struct Parser {
   bool parseFunction(bool entry, std::string linkage);
   bool parseParameters(std::vector<Variable> &into);
   bool parseBody();
+  bool parsePrototype(Prototype &into);
   bool parseTuning(Function &into);
   bool parseFile();
   bool skipSection();

@@ -175,11 +175,19 @@ struct Printer {
     for (size_t i = 0; i < f.variables.size(); ++i)
       variable(f.variables[i], local(int32_t(i)), ";\n");
     for (const auto &[name, targets] : f.branchTargets) {
-      out += name + ": " + (f.prototypes.count(name) ? ".callprototype _" : ".branchtargets ");
+      out += name + ": .branchtargets ";
       for (size_t i = 0; i < targets.size(); ++i) {
         auto at = f.labels.find(targets[i]);
         out += (i ? ", " : "") + (at == f.labels.end() ? targets[i] : label(at->second));
       }
+      out += ";\n";
+    }
+    for (const auto &[name, prototype] : f.prototypes) {
+      out += name + ": .callprototype ";
+      if (!prototype.results.empty())
+        list(prototype.results), out += " ";
+      out += "_ ";
+      list(prototype.parameters);
       out += ";\n";
     }
     std::vector<bool> target(f.body.size() + 1);

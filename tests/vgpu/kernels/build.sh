@@ -6,6 +6,8 @@ compile() { nvcc -ptx -std=c++17 -lineinfo -arch="$2" -o "$1.$2.ptx" "$1.cu" && 
 compile basics sm_75
 compile basics sm_80
 compile basics sm_90a
+compile calls sm_75
+compile calls sm_90a
 compile cooperative sm_75
 compile cooperative sm_80
 compile matrix sm_75
