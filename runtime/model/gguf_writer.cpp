@@ -63,6 +63,14 @@ void GgufWriter::addIntegers(std::string_view name, std::span<const int32_t> val
     put(entries, value);
 }
 
+void GgufWriter::addReals(std::string_view name, std::span<const float> values) {
+  key(name, GgufType::array);
+  put(entries, GgufType::f32);
+  put<uint64_t>(entries, values.size());
+  for (float value : values)
+    put(entries, value);
+}
+
 void GgufWriter::addTensor(std::string_view name, const GgmlType &type, std::span<const int64_t> shape,
                            std::string bytes) {
   tensors.push_back({std::string(name), &type, {shape.begin(), shape.end()}, std::move(bytes)});

@@ -21,6 +21,7 @@ public:
   void addString(std::string_view key, std::string_view value);
   void addStrings(std::string_view key, std::span<const std::string> values);
   void addIntegers(std::string_view key, std::span<const int32_t> values);
+  void addReals(std::string_view key, std::span<const float> values);
   // `shape` is row-major; `bytes` are the rows in the type's blocks.
   void addTensor(std::string_view name, const GgmlType &type, std::span<const int64_t> shape, std::string bytes);
 

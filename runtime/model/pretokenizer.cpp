@@ -86,9 +86,9 @@ const PretokenizerFamily *pretokenizerFamily(std::string_view name) {
   return nullptr;
 }
 
-Result<Pretokenizer> Pretokenizer::compile(const PretokenizerFamily &family) {
+Result<Pretokenizer> Pretokenizer::compile(std::span<const std::string_view> regexes) {
   Pretokenizer result;
-  for (std::string_view regex : family.regexes) {
+  for (std::string_view regex : regexes) {
     std::string pattern = withSpaces(regex);
     int code = 0;
     PCRE2_SIZE where = 0;

@@ -25,7 +25,7 @@ const PretokenizerFamily *pretokenizerFamily(std::string_view name);
 // Compiled regexes. Immutable and thread-safe.
 class Pretokenizer {
 public:
-  static Result<Pretokenizer> compile(const PretokenizerFamily &family);
+  static Result<Pretokenizer> compile(std::span<const std::string_view> regexes);
   // Cuts structurally whole UTF-8 (repairUtf8) into pieces that together are the text.
   Result<std::vector<std::string_view>> split(std::string_view text) const;
 

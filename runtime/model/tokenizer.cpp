@@ -2,6 +2,7 @@
 #include "runtime/model/byte_alphabet.h"
 #include "runtime/model/tokenizer_state.h"
 #include "runtime/model/utf8.h"
+#include <algorithm>
 
 namespace tessera::model {
 
@@ -46,25 +47,92 @@ std::vector<Fragment> cutAtSpecial(const State &state, std::string_view text, bo
   return fragments;
 }
 
-void appendWord(const State &state, std::string_view word, std::vector<int32_t> &symbols,
+void appendWord(const ByteLevel &bytes, const TokenIndex &byName, std::string_view word, std::vector<int32_t> &symbols,
                 std::vector<int32_t> &tokens) {
-  if (state.ignoreMerges) {
-    if (auto at = state.byName.find(spellBytes(word)); at != state.byName.end()) {
+  if (bytes.ignoreMerges) {
+    if (auto at = byName.find(spellBytes(word)); at != byName.end()) {
       tokens.push_back(at->second);
       return;
     }
   }
   symbols.clear();
-  state.merges.merge(word, symbols);
+  bytes.merges.merge(word, symbols);
   for (int32_t symbol : symbols) {
-    if (state.tokenOf[symbol] >= 0) {
-      tokens.push_back(state.tokenOf[symbol]);
+    if (bytes.tokenOf[size_t(symbol)] >= 0) {
+      tokens.push_back(bytes.tokenOf[size_t(symbol)]);
       continue;
     }
     // Some vocabularies lack bytes that never occurred in their training text. As in llama.cpp, those are left out.
-    for (char byte : state.merges.bytes(symbol))
-      if (int32_t token = state.tokenOf[uint8_t(byte)]; token >= 0)
+    for (char byte : bytes.merges.bytes(symbol))
+      if (int32_t token = bytes.tokenOf[uint8_t(byte)]; token >= 0)
         tokens.push_back(token);
+  }
+}
+
+Status appendBytes(const State &state, std::string_view text, std::vector<int32_t> &tokens) {
+  std::vector<int32_t> symbols;
+  std::string repaired = repairUtf8(text);
+  std::vector<std::string_view> words = TESSERA_TRY(state.byteLevel->pretokenizer.split(repaired));
+  for (std::string_view word : words)
+    appendWord(*state.byteLevel, state.byName, word, symbols, tokens);
+  return {};
+}
+
+constexpr std::string_view spaceMark = "\u2581";
+
+std::string markSpaces(std::string_view text) {
+  std::string out;
+  for (char c : text)
+    c == ' ' ? out.append(spaceMark) : out.append(1, c);
+  return out;
+}
+
+void appendPieces(const State &state, std::string_view text, std::vector<int32_t> &tokens) {
+  const SentencePiece &rules = *state.sentencePiece;
+  bool isUnknown = false; // the token before, where runs of them are one
+  for (const Piece &piece : rules.merges.merge(text, state.byName)) {
+    bool hasBytes = std::ranges::all_of(piece.text, [&](char c) { return rules.bytes[uint8_t(c)] >= 0; });
+    if (piece.token >= 0) {
+      tokens.push_back(piece.token);
+    } else if (hasBytes) {
+      for (char byte : piece.text)
+        tokens.push_back(rules.bytes[uint8_t(byte)]);
+    } else if (rules.unknown && !(isUnknown && rules.fuseUnknown)) {
+      tokens.push_back(*rules.unknown);
+    }
+    isUnknown = piece.token < 0 && !hasBytes;
+  }
+}
+
+// `prefix`: the text gains a leading space.
+void appendSentence(const State &state, std::string_view text, bool prefix, std::vector<int32_t> &tokens) {
+  std::string marked = markSpaces(prefix ? " " + std::string(text) : std::string(text));
+  std::string_view rest = marked;
+  while (!rest.empty()) {
+    // A word begins with its mark.
+    size_t end = state.sentencePiece->splitAtSpaces ? rest.find(spaceMark, 1) : std::string_view::npos;
+    appendPieces(state, rest.substr(0, end), tokens);
+    rest.remove_prefix(std::min(rest.size(), end));
+  }
+}
+
+bool isSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// White space that the special tokens around a text take.
+void strip(const State &state, std::span<Fragment> fragments) {
+  auto strips = [&](const Fragment &fragment, Strip side) {
+    return fragment.token >= 0 && (state.strips[size_t(fragment.token)] & side);
+  };
+  for (size_t i = 0; i < fragments.size(); ++i) {
+    std::string_view &text = fragments[i].text;
+    if (fragments[i].token >= 0)
+      continue;
+    if (i > 0 && strips(fragments[i - 1], stripRight))
+      while (!text.empty() && isSpace(text.front()))
+        text.remove_prefix(1);
+    if (i + 1 < fragments.size() && strips(fragments[i + 1], stripLeft))
+      while (!text.empty() && isSpace(text.back()))
+        text.remove_suffix(1);
   }
 }
 } // namespace
@@ -74,18 +142,30 @@ Result<Tokenizer> Tokenizer::fromGguf(const Gguf &file) { return Tokenizer(TESSE
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   if (text.size() >= size_t(1) << 31)
     return invalidArgument("the text to encode is over 2 GiB");
-  std::vector<int32_t> tokens, symbols;
+  std::vector<int32_t> tokens;
   if (options.addBos && state->bos)
     tokens.push_back(*state->bos);
-  for (const Fragment &fragment : cutAtSpecial(*state, text, options.parseSpecial)) {
+  std::vector<Fragment> fragments = cutAtSpecial(*state, text, options.parseSpecial);
+  if (!state->strips.empty())
+    strip(*state, fragments);
+  bool afterSpecial = true;
+  for (const Fragment &fragment : fragments) {
     if (fragment.token >= 0) {
       tokens.push_back(fragment.token);
+      afterSpecial = true;
       continue;
     }
-    std::string repaired = repairUtf8(fragment.text);
-    std::vector<std::string_view> words = TESSERA_TRY(state->pretokenizer.split(repaired));
-    for (std::string_view word : words)
-      appendWord(*state, word, symbols, tokens);
+    if (fragment.text.empty())
+      continue;
+    if (state->byteLevel) {
+      TESSERA_TRY(appendBytes(*state, fragment.text, tokens));
+      continue;
+    }
+    Prefix prefix = state->sentencePiece->prefix;
+    bool isFirst = &fragment == fragments.data();
+    bool gainsSpace = (prefix == Prefix::always && afterSpecial) || (prefix == Prefix::first && isFirst);
+    appendSentence(*state, fragment.text, gainsSpace, tokens);
+    afterSpecial = false;
   }
   return tokens;
 }

@@ -1,4 +1,4 @@
-// Tokenizer: byte-level BPE as a GGUF file describes it, equal to llama.cpp's token by token.
+// Tokenizer: byte-level or SentencePiece-style BPE as a model file describes it, equal to llama.cpp's token by token.
 #pragma once
 #include "base/result.h"
 #include "runtime/model/gguf.h"
@@ -23,8 +23,9 @@ public:
   // Errors name the file and the key: another tokenizer model, an unknown pre-tokenizer, damaged lists.
   static Result<Tokenizer> fromGguf(const Gguf &file);
 
-  // Any bytes are accepted: as in llama.cpp, each byte that is no part of a UTF-8 character reads as U+FFFD, and bytes
-  // for which the vocabulary has no token are left out. O(n log n).
+  // Any bytes are accepted, as in llama.cpp: for a byte-level vocabulary each byte that is no part of a UTF-8 character
+  // reads as U+FFFD, and bytes for which there is no token are left out; a SentencePiece one spells what it lacks byte
+  // by byte, or as its unknown token. O(n log n).
   Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options = {}) const;
 
   // The bytes of one token (not always whole UTF-8); control tokens and ids outside the vocabulary are empty.

@@ -120,7 +120,7 @@ TEST(BadModel, MetadataAndTensorsDisagree) {
 
 TEST(BadModel, UnknownTokenizer) {
   expectFileError(damaged("spm", [](std::string &bytes) { bytes.replace(bytes.find("gpt2"), 4, "spmx"); }),
-                  "the tokenizer model 'spmx' is not supported; supported: gpt2");
+                  "the tokenizer model 'spmx' is not supported; supported: gpt2, llama");
   expectFileError(damaged("pre", [](std::string &bytes) { bytes.replace(bytes.find("smollm"), 6, "qwen99"); }),
                   "the pre-tokenizer 'qwen99' is not supported");
 }
