@@ -1,68 +1,64 @@
-// Entry points: streams, events, graphs. Work runs when it is submitted, so every order that a program may rely on
-// holds; time is modelled: a stream has a clock that its work advances.
-#include "runtime/vgpu/driver/state.h"
+// Entry points: streams and events. Work runs when it is submitted, so every order that a program may rely on holds;
+// time is modelled: a stream has a clock that its work advances.
+#include "runtime/vgpu/driver/work.h"
 #include <algorithm>
-#include <cstring>
-#include <set>
 
 using namespace tessera::vgpu;
 using namespace tessera::vgpu::driver;
 
 namespace {
-using Guard = std::lock_guard<std::recursive_mutex>;
-using NodeType = NodeObject::Type;
+// The stream behind a handle, where the context is fine.
+CUresult found(CUstream handle, StreamObject *&stream) {
+  if (CUresult r = ready())
+    return r;
+  stream = streamOf(handle);
+  return stream ? SUCCESS : INVALID_HANDLE;
+}
+CUresult eventThere(CUevent event) {
+  if (CUresult r = ready())
+    return r;
+  return alive(event, eventKind) ? SUCCESS : INVALID_HANDLE;
+}
 
-CUresult addNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count, NodeObject &&node) {
-  if (!alive(graph, graphKind))
-    return INVALID_HANDLE;
-  if (!out || (count && !dependencies))
-    return INVALID_VALUE;
-  for (size_t i = 0; i < count; ++i)
-    if (!alive(dependencies[i], nodeKind) || dependencies[i]->graph != graph)
+// A wait for an event that was recorded in a capture, or by a stream that is captured.
+CUresult waitInCapture(StreamObject &stream, EventObject &event, bool external) {
+  if (external) {
+    if (!stream.capture)
       return INVALID_VALUE;
-  NodeObject &made = graph->nodes.emplace_back(std::move(node));
-  made.graph = graph;
-  made.dependencies.assign(dependencies, dependencies + count);
-  born(&made, nodeKind);
-  *out = &made;
+    return submit(&stream, WaitWork{&event});
+  }
+  if (!event.capture) { // recorded outside: the graph could not tell when
+    spoil(stream);
+    return STREAM_CAPTURE_ISOLATION;
+  }
+  if (!event.capture->graph || event.capture->spoiled)
+    return STREAM_CAPTURE_INVALIDATED;
+  if (stream.capture && stream.capture != event.capture) {
+    spoil(stream);
+    event.capture->spoiled = true;
+    return STREAM_CAPTURE_MERGE;
+  }
+  stream.capture = event.capture; // joins it
+  for (CUgraphNode node : event.captureNodes)
+    if (alive(node, nodeKind) &&
+        std::find(stream.captureLast.begin(), stream.captureLast.end(), node) == stream.captureLast.end())
+      stream.captureLast.push_back(node);
   return SUCCESS;
 }
 
-std::function<CUresult(StreamObject &)> kernelStep(const KernelNodeParams &shape, std::vector<uint8_t> arguments) {
-  FunctionObject *function = shape.function;
-  return [=](StreamObject &s) {
-    uint32_t cluster[3] = {1, 1, 1};
-    return alive(function, functionKind) ? launch(*function, shape, cluster, false, arguments, s) : INVALID_HANDLE;
-  };
+CUresult operations(CUstream handle, const MemOp *ops, unsigned count) {
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
+    return r;
+  if (!ops || !count || count > 256)
+    return INVALID_VALUE;
+  return submit(handle, MemOpWork{nullptr, std::vector<MemOp>(ops, ops + count)});
 }
-
-// The nodes so that each comes after its dependencies; empty when there is a cycle.
-std::vector<const NodeObject *> ordered(const GraphObject &graph) {
-  std::vector<const NodeObject *> order;
-  std::set<const NodeObject *> done;
-  for (bool more = true; more;) {
-    more = false;
-    for (const NodeObject &n : graph.nodes) {
-      if (done.count(&n))
-        continue;
-      if (std::all_of(n.dependencies.begin(), n.dependencies.end(),
-                      [&](const NodeObject *d) { return done.count(d); })) {
-        done.insert(&n);
-        order.push_back(&n);
-        more = true;
-      }
-    }
-  }
-  if (order.size() != graph.nodes.size())
-    order.clear();
-  return order;
-}
-
-void destroyGraph(CUgraph graph) {
-  for (NodeObject &n : graph->nodes)
-    died(&n);
-  died(graph);
-  delete graph;
+CUresult operation(CUstream stream, int kind, CUdeviceptr address, uint64_t value, unsigned flags) {
+  Guard hold;
+  MemOp op{};
+  op.value = {kind, address, value, flags, 0};
+  return operations(stream, &op, 1);
 }
 } // namespace
 
@@ -70,7 +66,7 @@ void destroyGraph(CUgraph graph) {
 extern "C" {
 
 CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned flags, int priority) {
-  Guard hold(state().lock);
+  Guard hold;
   if (CUresult r = ready())
     return r;
   if (!stream || flags > 1)
@@ -86,99 +82,179 @@ CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned flags, int priori
 }
 CUresult cuStreamCreate(CUstream *stream, unsigned flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
 CUresult cuStreamDestroy_v2(CUstream stream) {
-  Guard hold(state().lock);
+  Guard hold;
+  if (CUresult r = started())
+    return r;
   if (!alive(stream, streamKind))
     return INVALID_HANDLE;
+  abandonCapture(*stream);
+  std::erase_if(stream->context->threadStreams, [&](const auto &entry) { return entry.second == stream; });
   died(stream);
   delete stream;
   return SUCCESS;
 }
-CUresult cuStreamSynchronize(CUstream stream) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamDestroy(CUstream stream) { return cuStreamDestroy_v2(stream); }
+CUresult cuStreamSynchronize(CUstream handle) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  return !s ? INVALID_HANDLE : s->capture ? STREAM_CAPTURE_UNSUPPORTED : SUCCESS;
+  if (!stream->capture)
+    return SUCCESS;
+  spoil(*stream);
+  return STREAM_CAPTURE_UNSUPPORTED;
 }
 CUresult cuStreamQuery(CUstream stream) { return cuStreamSynchronize(stream); }
-CUresult cuStreamGetFlags(CUstream stream, unsigned *flags) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamGetFlags(CUstream handle, unsigned *flags) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !flags)
-    return s ? INVALID_VALUE : INVALID_HANDLE;
-  *flags = s->flags;
+  if (!flags)
+    return INVALID_VALUE;
+  *flags = stream->flags;
   return SUCCESS;
 }
-CUresult cuStreamGetPriority(CUstream stream, int *priority) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamGetPriority(CUstream handle, int *priority) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !priority)
-    return s ? INVALID_VALUE : INVALID_HANDLE;
-  *priority = s->priority;
+  if (!priority)
+    return INVALID_VALUE;
+  *priority = stream->priority;
   return SUCCESS;
 }
-CUresult cuStreamGetCtx(CUstream stream, CUcontext *context) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamGetCtx(CUstream handle, CUcontext *context) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !context)
-    return s ? INVALID_VALUE : INVALID_HANDLE;
-  *context = s->context;
+  if (!context)
+    return INVALID_VALUE;
+  *context = stream->context;
   return SUCCESS;
 }
-CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext *context, void **greenContext) {
+  if (greenContext)
+    *greenContext = nullptr;
+  return cuStreamGetCtx(handle, context);
+}
+CUresult cuStreamGetDevice(CUstream handle, CUdevice *device) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !alive(event, eventKind))
+  if (!device)
+    return INVALID_VALUE;
+  *device = stream->context->device->ordinal;
+  return SUCCESS;
+}
+CUresult cuStreamGetId(CUstream handle, unsigned long long *id) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
+    return r;
+  if (!id)
+    return INVALID_VALUE;
+  *id = stream->id;
+  return SUCCESS;
+}
+// The attributes of streams (access windows, synchronisation policy, priority, memory domains) are hints here.
+CUresult cuStreamGetAttribute(CUstream handle, int attribute, void *value) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
+    return r;
+  if (!value || attribute < 1 || attribute > 16)
+    return INVALID_VALUE;
+  std::fill_n(static_cast<char *>(value), sizeof(LaunchAttribute::value), '\0');
+  if (attribute == 8)
+    *static_cast<int *>(value) = stream->priority;
+  return SUCCESS;
+}
+CUresult cuStreamSetAttribute(CUstream handle, int attribute, const void *value) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
+    return r;
+  if (!value || attribute < 1 || attribute > 16)
+    return INVALID_VALUE;
+  if (attribute == 8)
+    stream->priority = std::clamp(*static_cast<const int *>(value), -5, 0);
+  return SUCCESS;
+}
+CUresult cuStreamCopyAttributes(CUstream to, CUstream from) {
+  Guard hold;
+  StreamObject *a = nullptr, *b = nullptr;
+  if (CUresult r = found(to, a))
+    return r;
+  if (CUresult r = found(from, b))
+    return r;
+  a->priority = b->priority;
+  return SUCCESS;
+}
+CUresult cuStreamWaitEvent(CUstream handle, CUevent event, unsigned flags) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
+    return r;
+  if (!alive(event, eventKind))
     return INVALID_HANDLE;
-  if (event->capture && alive(event->capture, graphKind)) {
-    // The waiting stream joins the capture.
-    if (s->capture && s->capture != event->capture)
-      return STREAM_CAPTURE_INVALIDATED;
-    s->capture = event->capture;
-    NodeObject *join = nullptr;
-    CUresult r = submit(stream, NodeType::empty, [](StreamObject &) { return SUCCESS; }, &join);
-    if (join && event->captureNode)
-      join->dependencies.push_back(event->captureNode);
-    return r;
-  }
-  if (event->recorded)
-    s->clockUs = std::max(s->clockUs, event->timeUs);
-  return SUCCESS;
+  if (flags > 1)
+    return INVALID_VALUE;
+  if (stream->capture && stream->capture->spoiled)
+    return STREAM_CAPTURE_INVALIDATED;
+  if (stream->capture || event->capture)
+    return waitInCapture(*stream, *event, flags == 1);
+  return submit(handle, WaitWork{event});
 }
 CUresult cuLaunchHostFunc(CUstream stream, CUhostFn fn, void *data) {
-  Guard hold(state().lock);
+  Guard hold;
   if (CUresult r = ready())
     return r;
-  if (!fn)
-    return INVALID_VALUE;
-  return submit(stream, NodeType::host, [=](StreamObject &) { return fn(data), SUCCESS; });
+  return submit(stream, HostWork{{fn, data}});
 }
-CUresult cuStreamAddCallback(CUstream stream, void (*fn)(CUstream, CUresult, void *), void *data, unsigned flags) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuStreamAddCallback(CUstream handle, void (*fn)(CUstream, CUresult, void *), void *data, unsigned flags) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
   if (!fn || flags)
     return INVALID_VALUE;
-  if (!s || s->capture)
-    return s ? STREAM_CAPTURE_UNSUPPORTED : INVALID_HANDLE;
-  fn(stream, SUCCESS, data);
+  if (stream->capture) {
+    spoil(*stream);
+    return STREAM_CAPTURE_UNSUPPORTED;
+  }
+  Unlocked others;
+  fn(handle, SUCCESS, data);
   return SUCCESS;
 }
 
-CUresult cuEventCreate(CUevent *event, unsigned flags) {
-  Guard hold(state().lock);
+CUresult cuStreamWriteValue32_v2(CUstream s, CUdeviceptr a, uint32_t v, unsigned flags) {
+  return operation(s, 2, a, v, flags);
+}
+CUresult cuStreamWriteValue64_v2(CUstream s, CUdeviceptr a, uint64_t v, unsigned flags) {
+  return operation(s, 5, a, v, flags);
+}
+CUresult cuStreamWaitValue32_v2(CUstream s, CUdeviceptr a, uint32_t v, unsigned flags) {
+  return operation(s, 1, a, v, flags & 3);
+}
+CUresult cuStreamWaitValue64_v2(CUstream s, CUdeviceptr a, uint64_t v, unsigned flags) {
+  return operation(s, 4, a, v, flags & 3);
+}
+CUresult cuStreamBatchMemOp_v2(CUstream stream, unsigned count, const MemOp *ops, unsigned flags) {
+  Guard hold;
   if (CUresult r = ready())
     return r;
-  if (!event)
+  return flags ? INVALID_VALUE : operations(stream, ops, count);
+}
+
+CUresult cuEventCreate(CUevent *event, unsigned flags) {
+  Guard hold;
+  if (CUresult r = ready())
+    return r;
+  if (!event || flags > 7)
     return INVALID_VALUE;
   auto *made = new EventObject;
   made->context = current();
@@ -188,296 +264,62 @@ CUresult cuEventCreate(CUevent *event, unsigned flags) {
   return SUCCESS;
 }
 CUresult cuEventDestroy_v2(CUevent event) {
-  Guard hold(state().lock);
+  Guard hold;
+  if (CUresult r = started())
+    return r;
   if (!alive(event, eventKind))
     return INVALID_HANDLE;
   died(event);
   delete event;
   return SUCCESS;
 }
-CUresult cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+CUresult cuEventDestroy(CUevent event) { return cuEventDestroy_v2(event); }
+CUresult cuEventRecordWithFlags(CUevent event, CUstream handle, unsigned flags) {
+  Guard hold;
+  StreamObject *stream = nullptr;
+  if (CUresult r = found(handle, stream))
     return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !alive(event, eventKind))
+  if (CUresult r = eventThere(event))
+    return r;
+  if (event->context != stream->context)
     return INVALID_HANDLE;
-  event->capture = s->capture;
-  event->captureNode = s->captureLast;
-  event->recorded = !s->capture;
-  event->timeUs = s->clockUs;
+  if (flags > 1 || (flags == 1 && !stream->capture))
+    return INVALID_VALUE;
+  if (!stream->capture || flags == 1)
+    return submit(handle, RecordWork{event});
+  if (stream->capture->spoiled)
+    return STREAM_CAPTURE_INVALIDATED;
+  event->capture = stream->capture;
+  event->captureNodes = stream->captureLast;
+  event->recorded = false;
   return SUCCESS;
 }
 CUresult cuEventRecord(CUevent event, CUstream stream) { return cuEventRecordWithFlags(event, stream, 0); }
 CUresult cuEventQuery(CUevent event) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+  Guard hold;
+  if (CUresult r = eventThere(event))
     return r;
-  return alive(event, eventKind) ? SUCCESS : INVALID_HANDLE;
+  if (!event->capture)
+    return SUCCESS;
+  event->capture->spoiled = true;
+  return CAPTURED_EVENT;
 }
 CUresult cuEventSynchronize(CUevent event) { return cuEventQuery(event); }
 CUresult cuEventElapsedTime_v2(float *milliseconds, CUevent from, CUevent to) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
+  Guard hold;
+  if (CUresult r = eventThere(from))
+    return r;
+  if (CUresult r = eventThere(to))
     return r;
   if (!milliseconds)
     return INVALID_VALUE;
-  if (!alive(from, eventKind) || !alive(to, eventKind) || !from->recorded || !to->recorded || (from->flags & 2) ||
-      (to->flags & 2))
+  if (!from->recorded || !to->recorded || (from->flags & 2) || (to->flags & 2) || from->context != to->context)
     return INVALID_HANDLE;
   *milliseconds = float((to->timeUs - from->timeUs) / 1000);
   return SUCCESS;
 }
 CUresult cuEventElapsedTime(float *milliseconds, CUevent from, CUevent to) {
   return cuEventElapsedTime_v2(milliseconds, from, to);
-}
-
-CUresult cuStreamBeginCapture_v2(CUstream stream, int) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!alive(stream, streamKind))
-    return reinterpret_cast<uintptr_t>(stream) <= 2 ? STREAM_CAPTURE_UNSUPPORTED : INVALID_HANDLE;
-  if (stream->capture)
-    return ILLEGAL_STATE;
-  auto *graph = new GraphObject;
-  born(graph, graphKind);
-  stream->capture = graph;
-  stream->captureOrigin = true;
-  stream->captureLast = nullptr;
-  return SUCCESS;
-}
-CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!alive(stream, streamKind))
-    return INVALID_HANDLE;
-  if (!graph)
-    return INVALID_VALUE;
-  if (!stream->capture || !stream->captureOrigin)
-    return STREAM_CAPTURE_UNMATCHED;
-  *graph = stream->capture;
-  for (auto &[handle, kind] : state().handles) // streams that joined through events
-    if (kind == streamKind) {
-      auto *s = static_cast<StreamObject *>(const_cast<void *>(handle));
-      if (s->capture == *graph) {
-        s->capture = nullptr;
-        s->captureOrigin = false;
-        s->captureLast = nullptr;
-      }
-    }
-  return SUCCESS;
-}
-CUresult cuStreamIsCapturing(CUstream stream, int *status) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  StreamObject *s = streamOf(stream);
-  if (!s || !status)
-    return s ? INVALID_VALUE : INVALID_HANDLE;
-  *status = s->capture != nullptr;
-  return SUCCESS;
-}
-CUresult cuThreadExchangeStreamCaptureMode(int *mode) { return mode ? SUCCESS : INVALID_VALUE; }
-
-CUresult cuGraphCreate(CUgraph *graph, unsigned flags) {
-  Guard hold(state().lock);
-  if (!state().initialised)
-    return NOT_INITIALIZED;
-  if (!graph || flags)
-    return INVALID_VALUE;
-  *graph = new GraphObject;
-  born(*graph, graphKind);
-  return SUCCESS;
-}
-CUresult cuGraphDestroy(CUgraph graph) {
-  Guard hold(state().lock);
-  if (!alive(graph, graphKind))
-    return INVALID_HANDLE;
-  destroyGraph(graph);
-  return SUCCESS;
-}
-CUresult cuGraphAddKernelNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
-                                 const KernelNodeParams *params) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!params)
-    return INVALID_VALUE;
-  if (!alive(params->function, functionKind))
-    return INVALID_HANDLE;
-  uint32_t cluster[3] = {1, 1, 1};
-  if (CUresult r = validateLaunch(*params->function, *params, cluster, false))
-    return r;
-  NodeObject node;
-  node.type = NodeType::kernel;
-  node.kernel = *params;
-  if (CUresult r = packArguments(*params->function, params->kernelParams, params->extra, node.arguments))
-    return r;
-  node.run = kernelStep(*params, node.arguments);
-  return addNode(out, graph, dependencies, count, std::move(node));
-}
-CUresult cuGraphAddEmptyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count) {
-  Guard hold(state().lock);
-  NodeObject node;
-  node.run = [](StreamObject &) { return SUCCESS; };
-  return addNode(out, graph, dependencies, count, std::move(node));
-}
-CUresult cuGraphAddHostNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
-                            const HostNodeParams *params) {
-  Guard hold(state().lock);
-  if (!params || !params->fn)
-    return INVALID_VALUE;
-  NodeObject node;
-  node.type = NodeType::host;
-  HostNodeParams p = *params;
-  node.run = [p](StreamObject &) { return p.fn(p.userData), SUCCESS; };
-  return addNode(out, graph, dependencies, count, std::move(node));
-}
-CUresult cuMemcpy3DAsync_v2(const Memcpy3D *c, CUstream s);
-CUresult cuMemsetD2D8Async(CUdeviceptr a, size_t p, unsigned char v, size_t w, size_t h, CUstream s);
-CUresult cuMemsetD2D16Async(CUdeviceptr a, size_t p, unsigned short v, size_t w, size_t h, CUstream s);
-CUresult cuMemsetD2D32Async(CUdeviceptr a, size_t p, unsigned v, size_t w, size_t h, CUstream s);
-CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
-                              const Memcpy3D *params, CUcontext) {
-  Guard hold(state().lock);
-  if (!params)
-    return INVALID_VALUE;
-  NodeObject node;
-  node.type = NodeType::memcpy;
-  Memcpy3D p = *params;
-  node.run = [p](StreamObject &s) { return cuMemcpy3DAsync_v2(&p, alive(&s, streamKind) ? &s : nullptr); };
-  return addNode(out, graph, dependencies, count, std::move(node));
-}
-CUresult cuGraphAddMemsetNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
-                              const MemsetNodeParams *params, CUcontext) {
-  Guard hold(state().lock);
-  if (!params || (params->elementSize != 1 && params->elementSize != 2 && params->elementSize != 4))
-    return INVALID_VALUE;
-  NodeObject node;
-  node.type = NodeType::memset;
-  MemsetNodeParams p = *params;
-  node.run = [p](StreamObject &s) {
-    CUstream stream = alive(&s, streamKind) ? &s : nullptr;
-    return p.elementSize == 1   ? cuMemsetD2D8Async(p.dst, p.pitch, (unsigned char)p.value, p.width, p.height, stream)
-           : p.elementSize == 2 ? cuMemsetD2D16Async(p.dst, p.pitch, (unsigned short)p.value, p.width, p.height, stream)
-                                : cuMemsetD2D32Async(p.dst, p.pitch, p.value, p.width, p.height, stream);
-  };
-  return addNode(out, graph, dependencies, count, std::move(node));
-}
-CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *count) {
-  Guard hold(state().lock);
-  if (!alive(graph, graphKind))
-    return INVALID_HANDLE;
-  if (!count)
-    return INVALID_VALUE;
-  if (nodes)
-    for (size_t i = 0; i < *count && i < graph->nodes.size(); ++i)
-      nodes[i] = &graph->nodes[i];
-  *count = nodes ? std::min(*count, graph->nodes.size()) : graph->nodes.size();
-  return SUCCESS;
-}
-CUresult cuGraphNodeGetType(CUgraphNode node, int *type) {
-  Guard hold(state().lock);
-  if (!alive(node, nodeKind))
-    return INVALID_HANDLE;
-  if (!type)
-    return INVALID_VALUE;
-  *type = int(node->type);
-  return SUCCESS;
-}
-CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode node, KernelNodeParams *params) {
-  Guard hold(state().lock);
-  if (!alive(node, nodeKind) || node->type != NodeType::kernel)
-    return INVALID_HANDLE;
-  if (!params)
-    return INVALID_VALUE;
-  *params = node->kernel;
-  return SUCCESS;
-}
-CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to, size_t count) {
-  Guard hold(state().lock);
-  if (!alive(graph, graphKind))
-    return INVALID_HANDLE;
-  for (size_t i = 0; i < count; ++i) {
-    if (!from || !to || !alive(from[i], nodeKind) || !alive(to[i], nodeKind) || from[i] == to[i])
-      return INVALID_VALUE;
-    to[i]->dependencies.push_back(from[i]);
-  }
-  return SUCCESS;
-}
-
-CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned long long) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!exec)
-    return INVALID_VALUE;
-  if (!alive(graph, graphKind))
-    return INVALID_HANDLE;
-  auto order = ordered(*graph);
-  if (order.empty() && !graph->nodes.empty())
-    return INVALID_VALUE; // a cycle
-  auto *made = new ExecObject;
-  made->context = current();
-  for (const NodeObject *n : order)
-    made->steps.emplace_back(n, n->run);
-  born(made, execKind);
-  *exec = made;
-  return SUCCESS;
-}
-CUresult cuGraphInstantiate(CUgraphExec *exec, CUgraph graph, unsigned long long flags) {
-  return cuGraphInstantiateWithFlags(exec, graph, flags);
-}
-CUresult cuGraphInstantiate_v2(CUgraphExec *exec, CUgraph graph, CUgraphNode *, char *, size_t) {
-  return cuGraphInstantiateWithFlags(exec, graph, 0);
-}
-CUresult cuGraphExecDestroy(CUgraphExec exec) {
-  Guard hold(state().lock);
-  if (!alive(exec, execKind))
-    return INVALID_HANDLE;
-  died(exec);
-  delete exec;
-  return SUCCESS;
-}
-CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node, const KernelNodeParams *params) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!alive(exec, execKind))
-    return INVALID_HANDLE;
-  if (!params || !alive(params->function, functionKind))
-    return INVALID_VALUE;
-  for (auto &[which, step] : exec->steps)
-    if (which == node) {
-      std::vector<uint8_t> arguments;
-      if (CUresult r = packArguments(*params->function, params->kernelParams, params->extra, arguments))
-        return r;
-      step = kernelStep(*params, std::move(arguments));
-      return SUCCESS;
-    }
-  return INVALID_VALUE;
-}
-CUresult cuGraphUpload(CUgraphExec exec, CUstream) {
-  Guard hold(state().lock);
-  return alive(exec, execKind) ? ready() : INVALID_HANDLE;
-}
-CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
-  Guard hold(state().lock);
-  if (CUresult r = ready())
-    return r;
-  if (!alive(exec, execKind))
-    return INVALID_HANDLE;
-  StreamObject *s = streamOf(stream);
-  if (!s)
-    return INVALID_HANDLE;
-  if (s->capture)
-    return STREAM_CAPTURE_UNSUPPORTED;
-  for (auto &[node, step] : exec->steps)
-    if (CUresult r = step(*s))
-      return r;
-  return SUCCESS;
 }
 }
 #pragma GCC visibility pop

@@ -7,8 +7,6 @@ using namespace tessera::vgpu;
 using namespace tessera::vgpu::driver;
 
 namespace {
-using Guard = std::lock_guard<std::recursive_mutex>;
-
 // As snprintf: the whole length, and as much as fits, with a zero at its end.
 size_t give(const std::string &text, char *buffer, size_t size) {
   if (buffer && size) {
@@ -21,7 +19,7 @@ size_t give(const std::string &text, char *buffer, size_t size) {
 
 size_t giveOf(int device, std::string Device::*text, char *buffer, size_t size) {
   State &s = state();
-  Guard hold(s.lock);
+  Guard hold;
   bool known = device >= 0 && size_t(device) < s.devices.size();
   return give(known ? s.devices[size_t(device)].*text : std::string(), buffer, size);
 }
@@ -48,7 +46,7 @@ const char *tesseraVgpuChips() {
 // driver where cuInit has not been called; TESSERA_VGPU is not read.
 CUresult tesseraVgpuOpenChip(const char *id, int *ordinal) {
   State &s = state();
-  Guard hold(s.lock);
+  Guard hold;
   const Chip *chip = id ? chipNamed(id) : nullptr;
   if (!chip || !ordinal)
     return INVALID_VALUE;

@@ -53,10 +53,12 @@ CUresult packArguments(const FunctionObject &function, void **kernelParams, void
   return SUCCESS;
 }
 
+uint32_t mostClusterBlocks(const FunctionObject &function) { return function.nonPortableCluster ? 16 : 8; }
+
 CUresult validateLaunch(const FunctionObject &function, const KernelNodeParams &s, const uint32_t *cluster,
                         bool cooperative) {
   const Program &program = *function.program;
-  const Chip &chip = *current()->device->chip;
+  const Chip &chip = *function.module->context->device->chip;
   const ptx::Function &f = *program.function;
   if (!s.gridX || !s.gridY || !s.gridZ || !s.blockX || !s.blockY || !s.blockZ)
     return INVALID_VALUE;
@@ -75,10 +77,10 @@ CUresult validateLaunch(const FunctionObject &function, const KernelNodeParams &
       (s.sharedBytes + program.dynamicSharedOffset > 49152 && function.maxDynamicShared <= 49152) ||
       uint64_t(program.dynamicSharedOffset) + s.sharedBytes > uint64_t(chip.limits.sharedPerBlockKiB) * 1024)
     return INVALID_VALUE;
-  uint32_t size = cluster[0] * cluster[1] * cluster[2];
+  uint64_t size = uint64_t(cluster[0]) * cluster[1] * cluster[2];
   if (size == 0 || s.gridX % cluster[0] || s.gridY % cluster[1] || s.gridZ % cluster[2])
     return INVALID_VALUE;
-  if (size > 1 && (chip.arch < 90 || size > (function.nonPortableCluster ? 16u : 8u)))
+  if (size > 1 && (chip.arch < 90 || size > mostClusterBlocks(function)))
     return INVALID_CLUSTER_SIZE;
   const uint32_t fit = occupancyOf(program, chip, uint32_t(threads), s.sharedBytes).blocksPerSm;
   if (!fit)

@@ -1,4 +1,5 @@
 // Loading PTX: parsing, placing variables, decoding every kernel, so that what is not understood is refused here.
+#include "runtime/vgpu/driver/image.h"
 #include "runtime/vgpu/driver/ptxas.h"
 #include "runtime/vgpu/driver/state.h"
 #include "runtime/vgpu/ptx/parser.h"
@@ -6,17 +7,6 @@
 
 namespace tessera::vgpu::driver {
 namespace {
-
-// The compute capability of "sm_90a" times ten; 0 when it cannot be read.
-uint32_t archOf(std::string_view target, bool &specific) {
-  size_t at = target.find('_');
-  uint32_t value = 0;
-  for (char c : target.substr(at == target.npos ? target.size() : at + 1))
-    if (c >= '0' && c <= '9')
-      value = value * 10 + uint32_t(c - '0');
-  specific = target.ends_with('a');
-  return value;
-}
 
 CUresult placeVariables(ModuleObject &m, Memory &memory, std::string &log) {
   for (const ptx::Variable &v : m.ptx.variables) {
@@ -37,14 +27,14 @@ CUresult placeVariables(ModuleObject &m, Memory &memory, std::string &log) {
     auto found = m.symbols.find(v.name);
     if (found == m.symbols.end())
       continue;
-    auto *bytes = reinterpret_cast<uint8_t *>(found->second);
-    std::memset(bytes, 0, v.size);
+    auto *bytes = reinterpret_cast<uint8_t *>(found->second); // zeros: no allocation has held these pages
     if (!v.init.empty())
       std::memcpy(bytes, v.init.data(), std::min<uint64_t>(v.init.size(), v.size));
     for (const ptx::Relocation &r : v.relocations) {
       auto symbol = m.symbols.find(r.symbol);
       const ptx::Function *function = m.ptx.function(r.symbol);
-      if ((symbol == m.symbols.end() && !function) || r.offset + r.bytes > v.size) {
+      if ((symbol == m.symbols.end() && !function) || r.bytes > sizeof(uint64_t) || r.offset > v.size ||
+          r.bytes > v.size - r.offset) {
         log = "line " + std::to_string(v.line) + ": the initialiser of " + v.name + " names " + r.symbol +
               ", which has no address";
         return INVALID_PTX;
@@ -96,28 +86,95 @@ CUresult loadModule(CUcontext context, std::string_view text, ModuleObject *&mod
       log = program.error().message;
       return undo(INVALID_PTX);
     }
-    FunctionObject &function = made->functions.emplace_back();
+    // The text was moved into its object before it was decoded, so the pointers in the programs stay.
+    FunctionObject &function = *made->functions.emplace_back(std::make_unique<FunctionObject>());
     function.module = made.get();
     function.program = std::move(*program);
   }
   if (state().options.askAssembler && !made->functions.empty()) {
     const auto known = assembled(text, "sm_" + std::to_string(chip) + (specific ? "a" : ""));
-    for (FunctionObject &f : made->functions)
-      if (const auto found = known.find(f.program->name); found != known.end()) {
-        Resources &r = f.program->resources;
+    for (auto &f : made->functions)
+      if (const auto found = known.find(f->program->name); found != known.end()) {
+        Resources &r = f->program->resources;
         r.registers = found->second.registers;
         r.spillBytes = found->second.spillBytes;
         r.stackBytes = found->second.stackBytes;
         r.from = "ptxas";
       }
   }
-  for (FunctionObject &f : made->functions) {
-    // The module was moved into its object before it was decoded, so the pointers in the programs stay.
-    born(&f, functionKind);
-  }
+  for (auto &f : made->functions)
+    born(f.get(), functionKind);
   born(made.get(), moduleKind);
   module = made.release();
   return SUCCESS;
+}
+
+CUresult entriesOf(std::string_view text, std::vector<std::string> &names, std::string &log) {
+  auto parsed = ptx::parse(text);
+  if (!parsed) {
+    log = "ptxas-style error: " + parsed.error().message;
+    return parsed.error().message.find("is newer than") != std::string::npos ? UNSUPPORTED_PTX_VERSION : INVALID_PTX;
+  }
+  for (const ptx::Function &f : parsed->functions)
+    if (f.entry && !f.declaration)
+      names.push_back(f.name);
+  return SUCCESS;
+}
+
+CUresult loadImage(CUcontext context, const void *image, size_t size, ModuleObject *&module, std::string &log) {
+  Image read = readImage(image, size, context->device->chip->arch);
+  CUresult result = read.result;
+  log = read.message;
+  if (result == SUCCESS)
+    result = loadModule(context, read.text, module, log);
+  return result;
+}
+
+void unloadModule(ModuleObject *module) {
+  for (auto &f : module->functions)
+    died(f.get());
+  for (uint64_t a : module->allocations)
+    module->context->device->memory->release(a);
+  died(module);
+  delete module;
+}
+
+FunctionObject *functionNamed(ModuleObject &module, std::string_view name) {
+  for (auto &f : module.functions)
+    if (f->program->name == name)
+      return f.get();
+  return nullptr;
+}
+
+CUresult JitLogs::read(unsigned count, const int *options, void **values) {
+  if (count && (!options || !values))
+    return INVALID_VALUE;
+  for (unsigned i = 0; i < count; ++i) {
+    const int option = options[i];
+    if (option < 0 || option > 35)
+      return INVALID_VALUE;
+    if (option == 3 || option == 5) // the buffers of information and errors, 4 and 6 their sizes
+      buffer[option / 4] = static_cast<char *>(values[i]);
+    if (option == 4 || option == 6) {
+      size[option == 6] = reinterpret_cast<uintptr_t>(values[i]) & 0xffffffff;
+      sizeSlot[option == 6] = &values[i];
+    }
+  }
+  return SUCCESS;
+}
+
+void JitLogs::write(const std::string &error) {
+  for (int which : {0, 1}) {
+    const std::string text = which ? error : std::string();
+    size_t n = 0;
+    if (buffer[which] && size[which]) {
+      n = std::min(size[which] - 1, text.size());
+      std::memcpy(buffer[which], text.data(), n);
+      buffer[which][n] = 0;
+    }
+    if (sizeSlot[which])
+      *sizeSlot[which] = reinterpret_cast<void *>(n ? n + 1 : 0);
+  }
 }
 
 } // namespace tessera::vgpu::driver

@@ -93,12 +93,26 @@ bool Memory::release(uint64_t address) {
   return true;
 }
 
+bool Memory::charge(uint64_t size) {
+  if (size > bytes - inUse)
+    return false;
+  inUse += size;
+  return true;
+}
+
 const Allocation *Memory::find(uint64_t address) const {
   auto next = allocations.upper_bound(address);
-  if (next == allocations.begin())
-    return nullptr;
-  const Allocation &a = std::prev(next)->second;
-  return address - a.start < a.size ? &a : nullptr;
+  if (next != allocations.begin())
+    if (const Allocation &a = std::prev(next)->second; address - a.start < a.size)
+      return &a;
+  for (const Memory *peer : peers) {
+    auto after = peer->allocations.upper_bound(address);
+    if (after == peer->allocations.begin())
+      continue;
+    if (const Allocation &a = std::prev(after)->second; address - a.start < a.size)
+      return &a;
+  }
+  return nullptr;
 }
 
 Allocation *Memory::find(uint64_t address) { return const_cast<Allocation *>(std::as_const(*this).find(address)); }

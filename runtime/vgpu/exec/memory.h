@@ -39,7 +39,11 @@ public:
 
   uint64_t capacity() const { return bytes; }
   uint64_t used() const { return inUse; }
-  bool trackWrites = false; // applies to allocations made from now on
+  // Takes memory that has addresses elsewhere (cuMemCreate) from the capacity; false when there is not enough.
+  bool charge(uint64_t size);
+  void discharge(uint64_t size) { inUse -= size; }
+  bool trackWrites = false;    // applies to allocations made from now on
+  std::vector<Memory *> peers; // other devices' memory that this device's kernels reach
 
 private:
   std::map<uint64_t, Allocation> allocations; // by start

@@ -30,10 +30,12 @@ bool readTensorMap(const u8 *bytes, TensorMap &map) {
     map.sizes[k] = u64(extent) + 1;
     map.box[k] = edge;
     map.step[k] = bytes[96 + k];
+    if (edge < 1 || edge > 256 || map.step[k] < 1 || map.step[k] > 8)
+      return false; // not what the driver wrote: a box of any size could follow
     if (k + 1 < map.rank)
       std::memcpy(&map.strides[k + 1], bytes + 48 + 8 * k, 8);
   }
-  return true;
+  return map.boxBytes() <= 1 << 20; // no block has so much shared memory
 }
 
 namespace {
