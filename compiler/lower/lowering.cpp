@@ -67,9 +67,11 @@ LogicalResult Lowering::gridAxes(SmallVectorImpl<std::pair<tile::ProgramOp, Valu
   llvm::sort(ops, [](tile::ProgramOp x, tile::ProgramOp y) { return x.getAxis() < y.getAxis(); });
   for (tile::ProgramOp axis : ops) {
     auto constant = getConstantIntValue(axis.getBound());
-    if (!constant && !isa<BlockArgument>(axis.getBound()))
+    bool argument = isa<BlockArgument>(axis.getBound());
+    if (!constant && !argument && axis.getAxis() != 0)
       return axis.emitError("a grid axis must be a size of the kernel or a constant");
-    axes.push_back({axis, constant ? constantI64(*constant) : scalar(axis.getBound())});
+    // The slowest axis may have a computed bound: only the launch divides by it.
+    axes.push_back({axis, constant ? constantI64(*constant) : argument ? scalar(axis.getBound()) : Value()});
   }
   return success();
 }

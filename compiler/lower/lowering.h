@@ -42,7 +42,8 @@ protected:
 
   // Binds one kernel argument, given its value in the lowered function: a pointer, a size or a scalar.
   void bindArgument(mlir::BlockArgument argument, mlir::Value value);
-  // The kernel's grid axes in ascending order, with the sizes they run over as i64.
+  // The kernel's grid axes in ascending order, with the sizes they run over as i64; null for a computed size of the
+  // slowest axis.
   mlir::LogicalResult gridAxes(llvm::SmallVectorImpl<std::pair<tile::ProgramOp, mlir::Value>> &axes);
   mlir::LogicalResult lowerBlock(mlir::Block &block);
 
