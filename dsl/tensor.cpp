@@ -10,6 +10,22 @@ static View part(View view, Part part) {
 View codes(View view) { return part(std::move(view), Part::codes); }
 View scales(View view) { return part(std::move(view), Part::scales); }
 View mins(View view) { return part(std::move(view), Part::mins); }
+View superScales(View view) { return part(std::move(view), Part::superScales); }
+View superMins(View view) { return part(std::move(view), Part::superMins); }
+
+// Values of a row that one element of the part covers.
+static int64_t unitOf(const PackedFormat &packed, Part part, int64_t columns) {
+  switch (part) {
+  case Part::scales:
+  case Part::mins:
+    return packed.group;
+  case Part::superScales:
+  case Part::superMins:
+    return std::min<int64_t>(packed.block, columns);
+  default:
+    return 1;
+  }
+}
 
 TensorInfo *Recorder::tensor(uint64_t kernel, int number, Where where) {
   if (number < 0)
@@ -39,9 +55,11 @@ static TileType selected(const View &view, const TensorInfo *tensor) {
   const auto &packed = info(type.dtype).packed;
   if (!packed)
     return type;
-  type.dtype = view.part == Part::scales || view.part == Part::mins ? f16 : u8;
-  if (type.dtype == f16 && !type.shape.empty())
-    type.shape.back() /= packed->block;
+  bool codes = view.part == Part::whole || view.part == Part::codes;
+  bool outer = view.part == Part::superScales || view.part == Part::superMins;
+  type.dtype = codes ? packed->element : outer ? f16 : packed->scale;
+  if (!type.shape.empty())
+    type.shape.back() /= unitOf(*packed, view.part, type.shape.back());
   return type;
 }
 
@@ -152,19 +170,31 @@ static void checkPart(Resolver &at, const View &view) {
       refuse(tensor + " is " + dtype + ": only packed tensors have codes, scales and mins");
     return;
   }
-  std::string block = std::to_string(packed->block);
+  bool mins = view.part == Part::mins || view.part == Part::superMins;
+  bool outer = view.part == Part::superScales || view.part == Part::superMins;
+  if (packed->isValues()) {
+    if (view.part != Part::whole)
+      refuse(tensor + " is " + dtype + ": values in panels have no parts, load the view itself");
+    return;
+  }
+  // Columns come in whole groups; beyond that, in whole blocks or in equal parts of one.
   auto *range = std::get_if<Range>(&view.subscripts.back().what);
+  int64_t group = packed->group, block = packed->block;
+  int64_t unit = range && range->size < block && block % std::max<int64_t>(range->size, 1) == 0 ? range->size : block;
+  bool whole = !range || (range->size % unit == 0 && unit % group == 0);
   if (view.part == Part::whole)
     refuse(tensor + " is packed (" + dtype + "): load its codes(), scales() or mins()");
-  else if (view.part == Part::mins && !packed->hasMin)
+  else if (mins && !packed->hasMin)
     refuse(tensor + " has no mins: " + dtype + " stores codes and scales only");
+  else if (outer && !packed->twoLevels())
+    refuse(tensor + " has one level of scales: " + dtype + " has no superScales or superMins");
   else if (!range && !std::holds_alternative<All>(view.subscripts.back().what))
-    refuse("the columns of " + tensor + " are read by a range of whole blocks of " + block);
-  else if (range && range->size % packed->block)
+    refuse("the columns of " + tensor + " are read by a range of whole blocks of " + std::to_string(group));
+  else if (!whole)
     refuse("a range of " + std::to_string(range->size) + " columns of " + tensor + " is not a multiple of " + dtype +
-           "'s block of " + block);
-  else if (range && range->aligned % packed->block)
-    refuse("the columns of " + tensor + " are read from a multiple of " + block +
+           "'s block of " + std::to_string(group));
+  else if (range && range->aligned % unit)
+    refuse("the columns of " + tensor + " are read from a multiple of " + std::to_string(unit) +
            ", but this range may begin elsewhere");
 }
 

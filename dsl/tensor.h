@@ -5,7 +5,7 @@
 namespace tessera::dsl {
 
 // The parts of a packed weight tensor (base/dtype.h).
-enum class Part : uint8_t { whole, codes, scales, mins };
+enum class Part : uint8_t { whole, codes, scales, mins, superScales, superMins };
 
 // A part of a tensor named by subscripts; nothing is read until load.
 struct View {
@@ -32,11 +32,14 @@ private:
   int number = -1;
 };
 
-// Parts of a packed matrix block [n, k] of a format with b values a scale: codes u8 [n, k] (bias not subtracted),
-// scales f16 [n, k/b], mins f16 [n, k/b].
+// Parts of a packed matrix block [n, k] of a format with g values a scale and b values a block: codes u8 [n, k] (bias
+// not subtracted), scales and mins [n, k/g] (f16, or bytes where there are two levels), superScales and superMins f16
+// [n, k/b] ([n, 1] where the range is a part of one block). Values in panels (panel_*) have no parts: load the view.
 View codes(View view);
 View scales(View view);
 View mins(View view);
+View superScales(View view);
+View superMins(View view);
 
 // The tile that the view selects; 0 where a Range passes its bound or the mask (i1, stretched to the tile) is false.
 // A scalar if every axis is a point. Masked-off gathers are not followed.

@@ -44,12 +44,9 @@ struct Builder::State {
       return b.getBF16Type();
     case f32:
       return b.getF32Type();
-    case q4_0:
-    case q4_1:
-    case q8_0:
+    default:
       return tile::PackedType::get(&context, name(dtype));
     }
-    llvm_unreachable("dtype");
   }
   Type type(const TileType &type) {
     Type of = element(type.dtype);
@@ -243,13 +240,29 @@ struct Subscripts {
 };
 } // namespace
 
+static tile::Component componentOf(Part part) {
+  switch (part) {
+  case Part::whole: // values in panels are their own codes
+  case Part::codes:
+    return tile::Component::codes;
+  case Part::scales:
+    return tile::Component::scales;
+  case Part::mins:
+    return tile::Component::mins;
+  case Part::superScales:
+    return tile::Component::superScales;
+  case Part::superMins:
+    return tile::Component::superMins;
+  }
+  llvm_unreachable("part");
+}
+
 Handle Builder::load(const Access &access, const TileType &type, Where where) {
   Subscripts s(access);
   tile::ComponentAttr component;
-  if (access.part != Part::whole)
-    component = tile::ComponentAttr::get(&state->context, access.part == Part::codes    ? tile::Component::codes
-                                                          : access.part == Part::scales ? tile::Component::scales
-                                                                                        : tile::Component::mins);
+  bool packed = isa<tile::PackedType>(cast<tile::ViewType>(value(access.view).getType()).getElementType());
+  if (packed)
+    component = tile::ComponentAttr::get(&state->context, componentOf(access.part));
   return handle(tile::LoadOp::create(state->b, state->at(where), state->type(type), value(access.view), s.values,
                                      s.mask, s.kinds, s.sizes, component));
 }

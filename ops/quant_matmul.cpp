@@ -4,34 +4,39 @@ namespace tessera::ops {
 using namespace dsl;
 
 void QuantMatmul::define(Kernel &k, const Config &c) const {
-  isPacked(weight) ? definePacked(k, c) : defineDense(k, c);
+  isQuantized(weight) ? definePacked(k, c) : defineDense(k, c);
 }
 
-// With w = (code - bias) · dw + min and a = da · q, a block's share of C is
+// One row [1, bn] of the scales or mins of a block of W, as f32; the product of both levels where there are two.
+static Tile scaleRow(const PackedFormat &format, View scale, View superScale) {
+  Tile row = trans(load(scale).to(f32));
+  return format.twoLevels() ? row * trans(load(superScale).to(f32)) : row;
+}
+
+// With w = (code - bias) · dw + min and a = da · q, a group's share of C is
 //   Σ a w = da · (dw · (Σ q code - bias · Σ q) + min · Σ q).
 // One program owns one bm × bn block of C.
 void QuantMatmul::definePacked(Kernel &k, const Config &c) const {
   const PackedFormat &format = *info(weight).packed;
   auto [M, N, K] = k.dims("M", "N", "K");
   Tensor A = k.in("codes", i8, {M, K});
-  Tensor scale = k.in("scale", f32, {M, K / format.block});
-  Tensor sum = k.in("sum", i32, {M, K / format.block});
+  Tensor scale = k.in("scale", f32, {M, K / format.group});
+  Tensor sum = k.in("sum", i32, {M, K / format.group});
   Tensor W = k.in("W", weight, {N, K});
   Tensor C = k.out("C", f32, {M, N});
 
   auto [n, m] = k.parallel(blocks(N, c.bn), blocks(M, c.bm)); // rows fastest: a weight panel stays in cache
 
-  Tile total = loop(blocks(K, format.block), zeros({c.bm, c.bn}), [&](Range kk, Tile acc) {
-    Range block = kk / format.block;
-    Tile da = load(scale(m, block)), sa = load(sum(m, block)); // [bm, 1]
-    Tile dw = trans(load(scales(W(n, kk))).to(f32));           // [1, bn]
-    Tile product = dot(load(A(m, kk)), trans(load(codes(W(n, kk)))));
+  Tile total = loop(blocks(K, format.group), zeros({c.bm, c.bn}), [&](Range kk, Tile acc) {
+    View w = W(n, kk);
+    Tile sa = load(sum(m, kk / format.group)); // [bm, 1]
+    Tile product = dot(load(A(m, kk)), trans(load(codes(w))));
     if (format.bias)
       product = product - sa * format.bias;
-    Tile share = dw * product.to(f32);
+    Tile share = scaleRow(format, scales(w), superScales(w)) * product.to(f32);
     if (format.hasMin)
-      share = share + trans(load(mins(W(n, kk))).to(f32)) * sa.to(f32);
-    return acc + da * share;
+      share = share + scaleRow(format, mins(w), superMins(w)) * sa.to(f32);
+    return acc + load(scale(m, kk / format.group)) * share;
   });
   store(C(m, n), epilogue(total, n));
 }
@@ -58,7 +63,7 @@ QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t row
 
 Cost QuantMatmul::cost(const Sizes &s) const {
   double m = double(at(s, "M")), n = double(at(s, "N")), k = double(at(s, "K"));
-  double activations = isPacked(weight) ? m * k * (1 + 8 / 32.0) : m * k * 4;
+  double activations = isQuantized(weight) ? m * k * (1 + 8.0 / info(weight).packed->group) : m * k * 4;
   double weights =
       isPacked(weight) ? double(panelBytes(weight, at(s, "N"), at(s, "K"))) : n * k * info(weight).bits / 8;
   return {2 * m * n * k, activations + weights + m * n * 4};

@@ -6,9 +6,10 @@
 
 namespace tessera::ops {
 
-// weight packed (q4_0, q4_1, q8_0): codes i8 [M, K], scale f32 [M, K/32], sum i32 [M, K/32] as Quantize makes them,
-//   W [N, K] packed, C f32 [M, N]. Integer products per block of 32, blocks added in f32 in ascending order.
-// weight f16 or f32: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending.
+// weight quantized (q4_0 ... q6_k), g = its values a scale: codes i8 [M, K], scale f32 [M, K/g], sum i32 [M, K/g] as
+//   Quantize{g} makes them, W [N, K] packed, C f32 [M, N]. Integer products per group, groups added in f32 in ascending
+//   order.
+// weight a float type, plain or in panels: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending.
 // A row of C has the same bits for every bm and M.
 struct QuantMatmul {
   static constexpr std::string_view name = "quant_matmul";
@@ -23,8 +24,9 @@ struct QuantMatmul {
   Config defaultConfig(const Target &target, int64_t rows = 64) const;
   void define(dsl::Kernel &k, const Config &c) const;
 
-  static constexpr DType dtypes[] = {q4_1, q4_0, q8_0, f16};
-  static Sizes sizes() { return {{"M", 1}, {"N", 1536}, {"K", 576}}; }
+  static constexpr DType dtypes[] = {q4_1, q4_0, q5_0, q5_1, q8_0,      q4_k,       q5_k,
+                                     q6_k, f16,  bf16, f32,  panel_f16, panel_bf16, panel_f32};
+  static Sizes sizes() { return {{"M", 1}, {"N", 576}, {"K", 1536}}; }
   static QuantMatmul of(DType dtype, const Sizes &) { return {.weight = dtype}; }
   Cost cost(const Sizes &sizes) const;
 

@@ -34,16 +34,52 @@ const PackedFormat *packedFormat(ViewType view) {
   return &*info(*dtypeByName(std::string_view(name.data(), name.size()))).packed;
 }
 
-int64_t panelBit(const PackedFormat &format, Component component, int64_t row, int64_t column) {
-  int64_t codeBits = int64_t(panelRows) * format.block * format.bits;
-  if (component == Component::scales)
-    return codeBits + row * 16;
-  if (component == Component::mins)
-    return codeBits + (panelRows + row) * 16;
-  int64_t low = column & 3, high = column >> 2; // k1 k0 lie side by side, the rest of k above the row
-  if (format.bits == 8)
-    return 8 * (high * 4 * panelRows + row * 4 + low);
-  return 8 * ((high >> 1) * 4 * panelRows + row * 4 + low) + 4 * (high & 1);
+int elementBits(const PackedFormat &format, Component component) {
+  switch (component) {
+  case Component::codes:
+    return info(format.element).bits;
+  case Component::scales:
+  case Component::mins:
+    return info(format.scale).bits;
+  default:
+    return 16;
+  }
+}
+
+PanelPlace panelPlace(const PackedFormat &format, Component component, int plane, int64_t row, int64_t column) {
+  PanelOffsets offsets = panelOffsets(format);
+  int64_t bytes = elementBits(format, component) / 8, scaleStride = panelRows * bytes;
+  int64_t scaleAt = column / format.group * scaleStride + row * bytes;
+  switch (component) {
+  case Component::codes:
+    break;
+  case Component::scales:
+    return {offsets.scales + scaleAt, 0, scaleStride};
+  case Component::mins:
+    return {offsets.mins + scaleAt, 0, scaleStride};
+  case Component::superScales:
+    return {offsets.superScales + row * bytes, 0, 0};
+  case Component::superMins:
+    return {offsets.superMins + row * bytes, 0, 0};
+  }
+  if (format.isValues())
+    return {row * bytes, 0, 0};
+  CodePlane at = codePlanes(format).plane[plane];
+  int64_t quad = column / 4, quads = 8 / at.bits; // k1 k0 lie side by side, then the rows; quads share bytes
+  return {at.offset + quad / quads * 4 * panelRows + row * 4 + column % 4, int(quad % quads * at.bits),
+          int64_t(panelRows) * format.group * at.bits / 8};
+}
+
+int64_t columnsAnElement(const PackedFormat &format, Component component, int64_t columns) {
+  switch (component) {
+  case Component::codes:
+    return 1;
+  case Component::scales:
+  case Component::mins:
+    return format.group;
+  default:
+    return std::min<int64_t>(format.block, columns);
+  }
 }
 
 ViewType viewOf(Operation *access) {

@@ -173,12 +173,20 @@ LogicalResult LoadOp::verify() {
   }
   StringRef format = packed.getFormat();
   auto row = *tessera::info(*tessera::dtypeByName(std::string_view(format.data(), format.size()))).packed;
-  bool codes = *getComponent() == Component::codes;
-  if (*getComponent() == Component::mins && !row.hasMin)
-    return emitOpError() << format << " has no mins";
-  if (codes ? !loaded.isInteger(8) : !loaded.isF16())
-    return emitOpError() << "loads " << stringifyComponent(*getComponent()) << " of " << format << " as " << loaded;
-  return verifyAccess(*this, getResult().getType(), codes ? 1 : row.block);
+  Component component = *getComponent();
+  bool outer = component == Component::superScales || component == Component::superMins;
+  if (((component == Component::mins || component == Component::superMins) && !row.hasMin) ||
+      (outer && !row.twoLevels()) || (row.isValues() && component != Component::codes))
+    return emitOpError() << format << " has no " << stringifyComponent(component);
+  tessera::DType stored = component == Component::codes ? row.element : outer ? tessera::f16 : row.scale;
+  const tessera::DTypeInfo &want = tessera::info(stored);
+  bool fits =
+      want.isFloat ? isa<FloatType>(loaded) && loaded.isBF16() == (stored == tessera::bf16) : isa<IntegerType>(loaded);
+  if (!fits || int(loaded.getIntOrFloatBitWidth()) != want.bits)
+    return emitOpError() << "loads " << stringifyComponent(component) << " of " << format << " as " << loaded;
+  int64_t columns = getSizes().back();
+  int64_t unit = component == Component::codes ? 1 : outer ? std::min<int64_t>(row.block, columns) : row.group;
+  return verifyAccess(*this, getResult().getType(), unit);
 }
 
 template <class Op> static LogicalResult verifyWrite(Op op) {

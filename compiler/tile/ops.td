@@ -29,7 +29,10 @@ def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "how a reduction combines", [Til
 def Tile_Codes : I32EnumAttrCase<"codes", 0>;
 def Tile_Scales : I32EnumAttrCase<"scales", 1>;
 def Tile_Mins : I32EnumAttrCase<"mins", 2>;
-def Tile_Component : I32EnumAttr<"Component", "a part of a packed tensor", [Tile_Codes, Tile_Scales, Tile_Mins]> {
+def Tile_SuperScales : I32EnumAttrCase<"superScales", 3>;
+def Tile_SuperMins : I32EnumAttrCase<"superMins", 4>;
+def Tile_Component : I32EnumAttr<"Component", "a part of a packed tensor",
+    [Tile_Codes, Tile_Scales, Tile_Mins, Tile_SuperScales, Tile_SuperMins]> {
   let cppNamespace = "::tessera::tile";
 }
 

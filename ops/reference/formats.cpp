@@ -2,6 +2,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <random>
+#include <type_traits>
 
 namespace tessera::reference {
 
@@ -70,104 +72,257 @@ std::vector<float> PackedMatrix::values() const {
   const PackedFormat &row = *info(format).packed;
   std::vector<float> result(codes.size());
   for (size_t i = 0; i < codes.size(); ++i) {
-    double product = double(int(codes[i]) - row.bias) * fromF16(scale[i / 32]);
-    result[i] = float(product + (row.hasMin ? double(fromF16(min[i / 32])) : 0.0));
+    size_t group = i / size_t(row.group), block = i / size_t(row.block);
+    double code = double(int(codes[i]) - row.bias), value = 0;
+    if (superScale.empty()) {
+      value = code * fromF16(scale[group]) + (row.hasMin ? double(fromF16(min[group])) : 0.0);
+    } else {
+      int byte = format == q6_k ? int(int8_t(scale[group])) : int(scale[group]);
+      value = double(fromF16(superScale[block])) * byte * code;
+      if (row.hasMin)
+        value -= double(fromF16(superMin[block])) * min[group];
+    }
+    result[i] = float(value);
   }
   return result;
 }
 
 static PackedMatrix empty(DType format, int64_t rows, int64_t columns) {
   PackedMatrix m{format, rows, columns, {}, {}, {}};
-  m.codes.resize(rows * columns);
-  m.scale.resize(rows * columns / 32);
-  if (info(format).packed->hasMin)
-    m.min.resize(rows * columns / 32);
+  const PackedFormat &row = *info(format).packed;
+  size_t count = size_t(rows * columns), groups = count / size_t(row.group), blocks = count / size_t(row.block);
+  m.codes.resize(count);
+  m.scale.resize(groups);
+  m.min.resize(row.hasMin ? groups : 0);
+  if (row.group != row.block) {
+    m.superScale.resize(blocks);
+    m.superMin.resize(row.hasMin ? blocks : 0);
+  }
   return m;
 }
 
-// Calls visit(block, element within the block, byte of the codes, shift) for every element in file order.
-template <class Visit> static void eachFileCode(const PackedFormat &row, int64_t blocks, Visit visit) {
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int j = 0; j < 32; ++j)
-      row.bits == 8 ? visit(block, j, j, 0) : visit(block, j, j % 16, j < 16 ? 0 : 4);
+namespace {
+// `bits` bits of a block's byte, from `shift` up, which are the bits from `to` up of a number.
+struct Field {
+  int byte, shift, bits, to = 0;
+};
+using Fields = std::vector<Field>;
+
+// Where a block of a file keeps its numbers. Source: the block structs and dequantize_row_* of ggml-quants.c.
+struct FileBlock {
+  DType format;
+
+  Fields code(int j) const {
+    switch (format) {
+    case q4_0:
+      return {{2 + j % 16, j / 16 * 4, 4}};
+    case q4_1:
+      return {{4 + j % 16, j / 16 * 4, 4}};
+    case q5_0: // d, qh[4], qs[16]
+      return {{6 + j % 16, j / 16 * 4, 4}, {2 + j / 8, j % 8, 1, 4}};
+    case q5_1: // d, m, qh[4], qs[16]
+      return {{8 + j % 16, j / 16 * 4, 4}, {4 + j / 8, j % 8, 1, 4}};
+    case q8_0:
+      return {{2 + j, 0, 8}};
+    case q4_k: // d, dmin, scales[12], qs[128]
+      return {{16 + j / 64 * 32 + j % 32, j % 64 / 32 * 4, 4}};
+    case q5_k: // d, dmin, scales[12], qh[32], qs[128]
+      return {{48 + j / 64 * 32 + j % 32, j % 64 / 32 * 4, 4}, {16 + j % 32, j / 32, 1, 4}};
+    default: // q6_k: ql[128], qh[64], scales[16], d
+      return {{j / 128 * 64 + j % 64, j % 128 / 64 * 4, 4}, {128 + j / 128 * 32 + j % 32, j % 128 / 32 * 2, 2, 4}};
+    }
+  }
+  Fields scale(int g) const {
+    if (format == q6_k)
+      return {{192 + g, 0, 8}};
+    if (format != q4_k && format != q5_k)
+      return half(0);
+    return g < 4 ? Fields{{4 + g, 0, 6}} : Fields{{8 + g, 0, 4}, {g, 6, 2, 4}};
+  }
+  Fields min(int g) const {
+    if (format != q4_k && format != q5_k)
+      return half(2);
+    return g < 4 ? Fields{{8 + g, 0, 6}} : Fields{{8 + g, 4, 4}, {4 + g, 6, 2, 4}};
+  }
+  Fields superScale() const { return half(format == q6_k ? 208 : 0); }
+  Fields superMin() const { return half(2); }
+  static Fields half(int byte) { return {{byte, 0, 8}, {byte + 1, 0, 8, 8}}; }
+};
+
+int get(const std::byte *block, const Fields &fields) {
+  int number = 0;
+  for (const Field &f : fields)
+    number |= (int(block[f.byte]) >> f.shift & ((1 << f.bits) - 1)) << f.to;
+  return number;
+}
+void put(std::byte *block, const Fields &fields, int number) {
+  for (const Field &f : fields)
+    block[f.byte] |= std::byte((number >> f.to & ((1 << f.bits) - 1)) << f.shift);
 }
 
+// Calls visit(number, fields, block of the matrix) for everything that a file stores of `m`, in both directions.
+template <class Matrix, class Visit> void eachNumber(Matrix &m, Visit visit) {
+  const PackedFormat &row = *info(m.format).packed;
+  FileBlock file{m.format};
+  size_t block = size_t(row.block), group = size_t(row.group);
+  for (size_t i = 0; i < m.codes.size(); ++i)
+    visit(m.codes[i], file.code(int(i % block)), i / block);
+  for (size_t i = 0; i < m.scale.size(); ++i)
+    visit(m.scale[i], file.scale(int(i % (block / group))), i * group / block);
+  for (size_t i = 0; i < m.min.size(); ++i)
+    visit(m.min[i], file.min(int(i % (block / group))), i * group / block);
+  for (size_t i = 0; i < m.superScale.size(); ++i)
+    visit(m.superScale[i], file.superScale(), i);
+  for (size_t i = 0; i < m.superMin.size(); ++i)
+    visit(m.superMin[i], file.superMin(), i);
+}
+} // namespace
+
 PackedMatrix fromFile(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes) {
-  const PackedFormat &row = *info(format).packed;
   PackedMatrix m = empty(format, rows, columns);
-  int header = row.hasMin ? 4 : 2;
-  for (size_t block = 0; block < m.scale.size(); ++block) {
-    std::memcpy(&m.scale[block], &bytes[block * row.fileBlockBytes], 2);
-    if (row.hasMin)
-      std::memcpy(&m.min[block], &bytes[block * row.fileBlockBytes + 2], 2);
-  }
-  eachFileCode(row, m.scale.size(), [&](int64_t block, int j, int at, int shift) {
-    int byte = int(bytes[block * row.fileBlockBytes + header + at]);
-    // Files store Q8_0 as signed bytes: flipping the top bit adds the bias of 128.
-    m.codes[block * 32 + j] = row.bits == 8 ? byte ^ 128 : byte >> shift & 15;
+  size_t stride = size_t(info(format).packed->fileBlockBytes);
+  eachNumber(m, [&](auto &number, const Fields &fields, size_t block) {
+    number = std::remove_reference_t<decltype(number)>(get(&bytes[block * stride], fields));
   });
+  if (format == q8_0) // files store signed bytes: flipping the top bit adds the bias of 128
+    for (uint8_t &code : m.codes)
+      code ^= 128;
   return m;
 }
 
 std::vector<std::byte> toFile(const PackedMatrix &m) {
   const PackedFormat &row = *info(m.format).packed;
-  std::vector<std::byte> bytes(m.scale.size() * row.fileBlockBytes);
-  int header = row.hasMin ? 4 : 2;
-  for (size_t block = 0; block < m.scale.size(); ++block) {
-    std::memcpy(&bytes[block * row.fileBlockBytes], &m.scale[block], 2);
-    if (row.hasMin)
-      std::memcpy(&bytes[block * row.fileBlockBytes + 2], &m.min[block], 2);
-  }
-  eachFileCode(row, m.scale.size(), [&](int64_t block, int j, int at, int shift) {
-    int code = m.codes[block * 32 + j];
-    bytes[block * row.fileBlockBytes + header + at] |= std::byte(row.bits == 8 ? code ^ 128 : code << shift);
-  });
+  size_t stride = size_t(row.fileBlockBytes);
+  std::vector<std::byte> bytes(m.codes.size() / size_t(row.block) * stride);
+  eachNumber(
+      m, [&](const auto &number, const Fields &fields, size_t block) { put(&bytes[block * stride], fields, number); });
+  if (m.format == q8_0)
+    for (size_t i = 0; i < bytes.size(); ++i)
+      if (i % stride >= 2)
+        bytes[i] ^= std::byte(128);
   return bytes;
 }
 
-// Where the parts of one 16-row, 32-column piece of a panel lie.
+std::vector<std::byte> randomFile(DType format, int64_t rows, int64_t columns, uint32_t seed, bool wild) {
+  std::mt19937 random(seed);
+  PackedMatrix m = empty(format, rows, columns);
+  const PackedFormat &row = *info(format).packed;
+  for (uint8_t &code : m.codes)
+    code = uint8_t(random() & ((1u << row.bits) - 1));
+  auto half = [&](float scale) {
+    if (wild) // subnormals too
+      return uint16_t((random() & 0x83ff) | (random() % 28) << 10);
+    return toF16((random() % 8 ? scale : -scale) *
+                 (0.01f + float(random() % 1000) * 1e-4f)); // files hold negative ones
+  };
+  bool bytes = !m.superScale.empty();
+  unsigned mask = format == q6_k ? 255 : 63;
+  for (uint16_t &scale : m.scale)
+    scale = bytes ? uint16_t(random() & mask) : half(1);
+  for (uint16_t &min : m.min)
+    min = bytes ? uint16_t(random() & mask) : half(-7.5f);
+  for (uint16_t &scale : m.superScale)
+    scale = half(0.03f);
+  for (uint16_t &min : m.superMin)
+    min = half(0.2f);
+  return toFile(m);
+}
+
+// Where the parts of one 16-row piece of a panel lie, one block of columns long.
+namespace {
 struct PanelPiece {
   const PackedFormat &row;
-  int64_t origin, codeBytes;
+  int64_t origin, r;
   PanelPiece(const PackedFormat &row, int64_t blocksPerRow, int64_t n, int64_t block)
-      : row(row), origin((n / 16 * blocksPerRow + block) * panelBlockBytes(row)), codeBytes(16 * 32 * row.bits / 8) {}
-  int64_t code(int64_t n, int k) const {
-    return origin + (row.bits == 8 ? k / 4 * 64 : k / 8 * 64) + n % 16 * 4 + k % 4;
+      : row(row), origin((n / 16 * blocksPerRow + block) * panelBlockBytes(row)), r(n % 16) {}
+
+  struct Bits {
+    int64_t byte;
+    int shift, mask, to;
+  };
+  // A code's low 4 (or 8) bits and those above.
+  std::vector<Bits> code(int k) const {
+    if (row.bits == 8)
+      return {{origin + k / 4 * 64 + r * 4 + k % 4, 0, 255, 0}};
+    std::vector<Bits> out = {{origin + k / 8 * 64 + r * 4 + k % 4, k / 4 % 2 * 4, 15, 0}};
+    int64_t high = origin + 8 * row.block;
+    if (row.bits == 5)
+      out.push_back({high + k / 32 * 64 + r * 4 + k % 4, k / 4 % 8, 1, 4});
+    if (row.bits == 6)
+      out.push_back({high + k / 16 * 64 + r * 4 + k % 4, k / 4 % 4 * 2, 3, 4});
+    return out;
   }
-  int shift(int k) const { return row.bits == 8 ? 0 : k / 4 % 2 * 4; }
-  int64_t scale(int64_t n) const { return origin + codeBytes + n % 16 * 2; }
-  int64_t min(int64_t n) const { return scale(n) + 32; }
+  int64_t width() const { return row.group == row.block ? 2 : 1; } // bytes of a scale
+  int64_t scale(int64_t group) const { return origin + 2 * row.block * row.bits + (group * 16 + r) * width(); }
+  int64_t min(int64_t group) const { return scale(group) + groups() * 16 * width(); }
+  int64_t superScale() const {
+    return origin + 2 * row.block * row.bits + groups() * 16 * (row.hasMin ? 2 : 1) + r * 2;
+  }
+  int64_t superMin() const { return superScale() + 32; }
+  int64_t groups() const { return row.block / row.group; }
 };
 
-PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes) {
-  const PackedFormat &row = *info(format).packed;
-  PackedMatrix m = empty(format, rows, columns);
-  int64_t perRow = columns / 32;
-  for (int64_t n = 0; n < rows; ++n)
+// Calls code(number, bits) for every code and bytes(number, byte, width, negated) for every scale and min.
+template <class Matrix, class Code, class Bytes> void eachPanelNumber(Matrix &m, Code code, Bytes bytes) {
+  const PackedFormat &row = *info(m.format).packed;
+  int64_t perRow = m.columns / row.block;
+  for (int64_t n = 0; n < m.rows; ++n)
     for (int64_t block = 0; block < perRow; ++block) {
       PanelPiece piece(row, perRow, n, block);
-      std::memcpy(&m.scale[n * perRow + block], &bytes[piece.scale(n)], 2);
-      if (row.hasMin)
-        std::memcpy(&m.min[n * perRow + block], &bytes[piece.min(n)], 2);
-      for (int k = 0; k < 32; ++k)
-        m.codes[n * columns + block * 32 + k] = int(bytes[piece.code(n, k)]) >> piece.shift(k) & ((1 << row.bits) - 1);
+      size_t number = size_t(n * perRow + block), groups = size_t(piece.groups());
+      for (int k = 0; k < row.block; ++k)
+        code(m.codes[number * size_t(row.block) + size_t(k)], piece.code(k));
+      for (size_t g = 0; g < groups; ++g) {
+        bytes(m.scale[number * groups + g], piece.scale(int64_t(g)), piece.width(), false);
+        if (row.hasMin)
+          bytes(m.min[number * groups + g], piece.min(int64_t(g)), piece.width(), false);
+      }
+      if (!m.superScale.empty())
+        bytes(m.superScale[number], piece.superScale(), 2, false);
+      if (!m.superMin.empty())
+        bytes(m.superMin[number], piece.superMin(), 2, true);
     }
+}
+} // namespace
+
+PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes) {
+  PackedMatrix m = empty(format, rows, columns);
+  eachPanelNumber(
+      m,
+      [&](uint8_t &code, const std::vector<PanelPiece::Bits> &fields) {
+        for (const PanelPiece::Bits &f : fields)
+          code |= uint8_t((int(bytes[size_t(f.byte)]) >> f.shift & f.mask) << f.to);
+      },
+      [&](uint16_t &number, int64_t byte, int64_t width, bool negated) {
+        std::memcpy(&number, &bytes[size_t(byte)], size_t(width));
+        number ^= negated ? 0x8000 : 0;
+      });
   return m;
 }
 
 std::vector<std::byte> toPanels(const PackedMatrix &m) {
-  const PackedFormat &row = *info(m.format).packed;
-  std::vector<std::byte> bytes(panelBytes(m.format, m.rows, m.columns));
-  int64_t perRow = m.columns / 32;
-  for (int64_t n = 0; n < m.rows; ++n)
-    for (int64_t block = 0; block < perRow; ++block) {
-      PanelPiece piece(row, perRow, n, block);
-      std::memcpy(&bytes[piece.scale(n)], &m.scale[n * perRow + block], 2);
-      if (row.hasMin)
-        std::memcpy(&bytes[piece.min(n)], &m.min[n * perRow + block], 2);
-      for (int k = 0; k < 32; ++k)
-        bytes[piece.code(n, k)] |= std::byte(m.codes[n * m.columns + block * 32 + k] << piece.shift(k));
-    }
+  std::vector<std::byte> bytes(size_t(panelBytes(m.format, m.rows, m.columns)));
+  eachPanelNumber(
+      m,
+      [&](const uint8_t &code, const std::vector<PanelPiece::Bits> &fields) {
+        for (const PanelPiece::Bits &f : fields)
+          bytes[size_t(f.byte)] |= std::byte((code >> f.to & f.mask) << f.shift);
+      },
+      [&](const uint16_t &number, int64_t byte, int64_t width, bool negated) {
+        uint16_t stored = number ^ (negated ? 0x8000 : 0);
+        std::memcpy(&bytes[size_t(byte)], &stored, size_t(width));
+      });
+  return bytes;
+}
+
+std::vector<std::byte> valuePanels(DType format, int64_t rows, int64_t columns, std::span<const float> values) {
+  std::vector<std::byte> dense = encode(info(format).packed->element, values);
+  size_t width = dense.size() / std::max<size_t>(values.size(), 1);
+  std::vector<std::byte> bytes(size_t(panelBytes(format, rows, columns)));
+  for (int64_t n = 0; n < rows; ++n)
+    for (int64_t k = 0; k < columns; ++k)
+      std::memcpy(&bytes[size_t((n / 16 * columns + k) * 16 + n % 16) * width], &dense[size_t(n * columns + k) * width],
+                  width);
   return bytes;
 }
 

@@ -3,10 +3,10 @@
 
 namespace tessera::reference {
 
-Quantized quantize(std::span<const float> x, int64_t columns) {
+Quantized quantize(std::span<const float> x, int64_t columns, int64_t group) {
   Quantized q;
-  for (size_t block = 0; block < x.size() / columns * (columns / 32); ++block) {
-    std::span<const float> values = x.subspan(block * 32, 32);
+  for (size_t block = 0; block < x.size() / columns * (columns / group); ++block) {
+    std::span<const float> values = x.subspan(block * group, group);
     float largest = 0;
     for (float v : values)
       largest = std::max(largest, std::fabs(v));

@@ -24,16 +24,16 @@ template <class T> std::vector<T> gemm(MatmulShape shape, Values a, Values b);
 // C[m,n] = sum_k A[m,k] W[n,k]: weights lie one output row after the other.
 template <class T> std::vector<T> matmulTransposed(MatmulShape shape, Values a, Values w);
 
-// Activations in 8 bits, 32 consecutive values of a row sharing one scale.
+// Activations in 8 bits, `group` consecutive values of a row sharing one scale.
 struct Quantized {
   std::vector<int8_t> codes;  // [rows, columns]
-  std::vector<float> scale;   // [rows, columns / 32]
-  std::vector<int32_t> sum;   // [rows, columns / 32]: the sum of the block's codes
+  std::vector<float> scale;   // [rows, columns / group]
+  std::vector<int32_t> sum;   // [rows, columns / group]: the sum of the group's codes
   std::vector<double> values; // [rows, columns]: code x scale, exact
 };
 // d = max|x| / 127 in f32; code = x / d in f32, rounded half to even. A block whose d is below 2^-100 is all zero.
 // Convention: the scale stays f32 (ggml's Q8_1 rounds it to f16).
-Quantized quantize(std::span<const float> x, int64_t columns);
+Quantized quantize(std::span<const float> x, int64_t columns, int64_t group = 32);
 
 // y = x · rsqrt(mean(x²) + eps) · w over rows of w.size() values.
 template <class T> std::vector<T> rmsNorm(Values x, Values w, double eps);

@@ -1,61 +1,152 @@
 #include "runtime/decode/repack.h"
 #include "runtime/driver/thread_pool.h"
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cstring>
 
 namespace tessera::decode {
 
-static_assert(std::endian::native == std::endian::little, "nibbles are moved as 32-bit words");
+static_assert(std::endian::native == std::endian::little, "codes are moved as 32-bit words");
 
 namespace {
 
-uint32_t word(const std::byte *from) {
-  uint32_t value;
-  std::memcpy(&value, from, 4);
-  return value;
+// Fields of `bits` bits of the codes of a file block: `run` codes lie in consecutive bytes, the next `run` codes in the
+// bits above them, and so on until the bytes are full.
+struct FilePlane {
+  int offset, bits, run;
+};
+// How scales and mins lie in a file: f16 each; one signed byte each; or 8 pairs of 6 bits in 12 bytes.
+enum class FileScales : uint8_t { half, byte, sixBits };
+
+// One row a format. Source: the block structs of ggml-common.h and dequantize_row_* of ggml-quants.c.
+struct FileBlock {
+  DType format;
+  FilePlane planes[2]; // the second has no bits where a code has one part
+  FileScales kind;
+  int scales;        // offset
+  int super;         // offset of d where there are two levels; dmin follows it
+  uint32_t flip = 0; // bits of four codes that differ from the unsigned code
+};
+constexpr std::array fileBlocks = {
+    FileBlock{q4_0, {{2, 4, 16}, {}}, FileScales::half, 0, 0},
+    FileBlock{q4_1, {{4, 4, 16}, {}}, FileScales::half, 0, 0},
+    FileBlock{q5_0, {{6, 4, 16}, {2, 1, 1}}, FileScales::half, 0, 0},
+    FileBlock{q5_1, {{8, 4, 16}, {4, 1, 1}}, FileScales::half, 0, 0},
+    FileBlock{q8_0, {{2, 8, 32}, {}}, FileScales::half, 0, 0, 0x80808080},
+    FileBlock{q4_k, {{16, 4, 32}, {}}, FileScales::sixBits, 4, 0},
+    FileBlock{q5_k, {{48, 4, 32}, {16, 1, 32}}, FileScales::sixBits, 4, 0},
+    FileBlock{q6_k, {{0, 4, 64}, {128, 2, 32}}, FileScales::byte, 192, 208},
+};
+
+const FileBlock &fileBlock(DType format) {
+  for (const FileBlock &row : fileBlocks)
+    if (row.format == format)
+      return row;
+  assert(false);
+  return fileBlocks[0];
 }
 
-// Where one block of one row goes: word w of its codes lies at 64 * w + 4 * row of the panel piece (4 codes of 8 bits,
-// or 8 of 4 bits: the low nibbles hold codes 8w..8w+3, the high ones 8w+4..8w+7).
+constexpr int largestBlock = 256;
+using Codes = std::array<uint8_t, largestBlock>;
+
+// Adds a plane's bits, moved up by `up`, to the codes.
+void unpack(const FilePlane &plane, int block, int up, const uint8_t *bytes, Codes &codes) {
+  int fields = 8 / plane.bits, mask = (1 << plane.bits) - 1, code = 0;
+  for (bytes += plane.offset; code < block; bytes += plane.run)
+    for (int field = 0; field < fields; ++field)
+      for (int i = 0; i < plane.run; ++i)
+        codes[size_t(code++)] |= uint8_t((bytes[i] >> (field * plane.bits) & mask) << up);
+}
+
+// Where one block of one row goes.
 struct Place {
   std::byte *piece;
   int row;
-  void put(int w, uint32_t value) const { std::memcpy(piece + 64 * w + 4 * row, &value, 4); }
+  // Element `i` of a component of `width` bytes: 16 rows side by side.
+  void put(int64_t offset, int64_t i, const void *value, int64_t width) const {
+    std::memcpy(piece + offset + (i * panelRows + row) * width, value, size_t(width));
+  }
 };
 
-// File nibbles: byte j holds value j low and value j + 16 high.
-void putNibbles(const std::byte *codes, Place place) {
-  constexpr uint32_t low = 0x0f0f0f0f;
-  uint32_t q[4] = {word(codes), word(codes + 4), word(codes + 8), word(codes + 12)};
-  place.put(0, (q[0] & low) | (q[1] & low) << 4);
-  place.put(1, (q[2] & low) | (q[3] & low) << 4);
-  place.put(2, (q[0] >> 4 & low) | (q[1] & ~low));
-  place.put(3, (q[2] >> 4 & low) | (q[3] & ~low));
+void putCodes(const PackedFormat &format, const Codes &codes, uint32_t flip, Place place) {
+  for (const CodePlane &plane : codePlanes(format)) {
+    int quads = 8 / plane.bits;
+    uint32_t mask = ((1u << plane.bits) - 1) * 0x01010101u;
+    for (int quad = 0; quad < format.block / 4; quad += quads) {
+      uint32_t word = 0;
+      for (int i = 0; i < quads; ++i) {
+        uint32_t four;
+        std::memcpy(&four, &codes[size_t(4 * (quad + i))], 4);
+        word |= ((four ^ flip) >> plane.shift & mask) << (i * plane.bits);
+      }
+      place.put(plane.offset, quad / quads, &word, 4);
+    }
+  }
 }
 
-// Signed bytes become unsigned by adding 128, which flips the top bit.
-void putBytes(const std::byte *codes, Place place) {
-  for (int w = 0; w < 8; ++w)
-    place.put(w, word(codes + 4 * w) ^ 0x80808080);
+// The 6-bit scale and min of group `g`: get_scale_min_k4 of ggml-quants.c.
+std::pair<uint8_t, uint8_t> sixBits(const uint8_t *q, int g) {
+  if (g < 4)
+    return {uint8_t(q[g] & 63), uint8_t(q[g + 4] & 63)};
+  return {uint8_t((q[g + 4] & 15) | q[g - 4] >> 6 << 4), uint8_t(q[g + 4] >> 4 | q[g] >> 6 << 4)};
 }
 
-// File block: f16 scale, f16 min where the format has one, codes.
-void putBlock(const PackedFormat &format, const std::byte *block, Place place) {
-  std::byte *scales = place.piece + panelRows * format.block * format.bits / 8;
-  std::memcpy(scales + 2 * place.row, block, 2);
-  if (format.hasMin)
-    std::memcpy(scales + 2 * panelRows + 2 * place.row, block + 2, 2);
-  const std::byte *codes = block + (format.hasMin ? 4 : 2);
-  format.bits == 4 ? putNibbles(codes, place) : putBytes(codes, place);
+void putScales(const PackedFormat &format, const FileBlock &file, const uint8_t *block, Place place) {
+  PanelOffsets at = panelOffsets(format);
+  const uint8_t *scales = block + file.scales;
+  for (int g = 0; g < format.groups(); ++g) {
+    if (file.kind == FileScales::half) {
+      place.put(at.scales, g, scales, 2);
+      if (format.hasMin)
+        place.put(at.mins, g, scales + 2, 2);
+    } else if (file.kind == FileScales::byte) {
+      place.put(at.scales, g, scales + g, 1);
+    } else {
+      auto [scale, min] = sixBits(scales, g);
+      place.put(at.scales, g, &scale, 1);
+      place.put(at.mins, g, &min, 1);
+    }
+  }
+  if (!format.twoLevels())
+    return;
+  place.put(at.superScales, 0, block + file.super, 2);
+  if (!format.hasMin)
+    return;
+  uint16_t min;
+  std::memcpy(&min, block + file.super + 2, 2);
+  min ^= 0x8000; // files subtract the min, kernels add it
+  place.put(at.superMins, 0, &min, 2);
+}
+
+void putBlock(const PackedFormat &format, const FileBlock &file, const std::byte *bytes, Place place) {
+  const uint8_t *block = reinterpret_cast<const uint8_t *>(bytes);
+  Codes codes{};
+  unpack(file.planes[0], format.block, 0, block, codes);
+  if (file.planes[1].bits)
+    unpack(file.planes[1], format.block, 4, block, codes);
+  putCodes(format, codes, file.flip, place);
+  putScales(format, file, block, place);
+}
+
+// Values have one column a block, and files hold them plain.
+template <class T> void putValues(const std::byte *row, int64_t columns, Place place) {
+  for (int64_t k = 0; k < columns; ++k)
+    std::memcpy(place.piece + (k * panelRows + place.row) * int64_t(sizeof(T)), row + k * int64_t(sizeof(T)),
+                sizeof(T));
 }
 
 } // namespace
 
+int64_t fileRowBytes(DType format, int64_t columns) {
+  const PackedFormat &packed = *info(format).packed;
+  return packed.isValues() ? columns * packed.bits / 8 : columns / packed.block * packed.fileBlockBytes;
+}
+
 void repack(DType format, int64_t columns, std::span<const FileRows> parts, std::span<std::byte> panels,
             ThreadPool *pool) {
   const PackedFormat &packed = *info(format).packed;
-  int64_t blocks = columns / packed.block, rowBytes = blocks * packed.fileBlockBytes;
+  int64_t blocks = columns / packed.block, rowBytes = fileRowBytes(format, columns);
   int64_t pieceBytes = panelBlockBytes(packed), rows = 0;
   for (const FileRows &part : parts) {
     assert(int64_t(part.bytes.size()) == part.rows * rowBytes);
@@ -68,16 +159,20 @@ void repack(DType format, int64_t columns, std::span<const FileRows> parts, std:
       row -= parts[part].rows;
     return parts[part].bytes.data() + row * rowBytes;
   };
+  auto putRow = [&](const std::byte *in, Place place) {
+    if (packed.isValues())
+      return packed.bits == 16 ? putValues<uint16_t>(in, columns, place) : putValues<uint32_t>(in, columns, place);
+    const FileBlock &file = fileBlock(format);
+    for (int64_t b = 0; b < blocks; ++b)
+      putBlock(packed, file, in + b * packed.fileBlockBytes, {place.piece + b * pieceBytes, place.row});
+  };
   auto work = [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {
       std::byte *out = panels.data() + panel * blocks * pieceBytes;
       if ((panel + 1) * panelRows > rows)
         std::memset(out, 0, size_t(blocks * pieceBytes));
-      for (int r = 0; r < panelRows && panel * panelRows + r < rows; ++r) {
-        const std::byte *in = rowAt(panel * panelRows + r);
-        for (int64_t b = 0; b < blocks; ++b)
-          putBlock(packed, in + b * packed.fileBlockBytes, {out + b * pieceBytes, r});
-      }
+      for (int r = 0; r < panelRows && panel * panelRows + r < rows; ++r)
+        putRow(rowAt(panel * panelRows + r), {out, r});
     }
   };
   int64_t count = (rows + panelRows - 1) / panelRows;

@@ -1,4 +1,4 @@
-// repack: packed weights from the row-after-row blocks of a GGUF file into the panels that kernels read.
+// repack: weights from the rows of a GGUF file, quantized or plain, into the panels that kernels read.
 #pragma once
 #include "base/dtype.h"
 #include <cstddef>
@@ -11,11 +11,14 @@ class ThreadPool;
 
 namespace tessera::decode {
 
-// Consecutive rows of a packed matrix as a file holds them: columns / block file blocks a row.
+// Consecutive rows of a matrix as a file holds them.
 struct FileRows {
   std::span<const std::byte> bytes;
   int64_t rows;
 };
+
+// Bytes of a row in a file, of the format that becomes these panels: f16 values for panel_f16, and so on.
+int64_t fileRowBytes(DType format, int64_t columns);
 
 // Writes `parts`, one below the other, as one matrix of `columns` columns into `panels`, which must have
 // panelBytes(format, all rows, columns) bytes. Codes, scales and mins keep their bits; signed codes gain the format's

@@ -23,6 +23,9 @@ TEST(DType, NamesRoundTrip) {
 TEST(DType, PanelsHoldAsManyBytesAsTheFile) {
   EXPECT_EQ(panelBytes(q4_1, 576, 576), 576 * 576 / 32 * 20);
   EXPECT_EQ(panelBytes(q8_0, 17, 64), 32 * 2 * 34); // 17 rows fill two panels of 16
+  EXPECT_EQ(panelBytes(q6_k, 16, 512), 16 * 2 * 210);
+  EXPECT_EQ(panelBytes(q4_k, 16, 256), 16 * (144 + 4)); // scales of a byte, not of 6 bits
+  EXPECT_EQ(panelBytes(panel_f16, 17, 5), 32 * 5 * 2);
 }
 
 TEST(Target, CpuIsARowThatRunsHere) {

@@ -86,18 +86,7 @@ TEST_P(GemmTest, HasTheSameBitsForEveryBlocking) {
 // ---- weights as files store them ----
 
 static reference::PackedMatrix randomWeights(DType format, int64_t rows, int64_t columns, uint32_t seed) {
-  std::mt19937 random(seed);
-  const PackedFormat &row = *info(format).packed;
-  reference::PackedMatrix w{format, rows, columns, {}, {}, {}};
-  for (int64_t i = 0; i < rows * columns; ++i)
-    w.codes.push_back(uint8_t(random() & ((1 << row.bits) - 1)));
-  for (int64_t i = 0; i < rows * columns / 32; ++i) {
-    float scale = 0.01f + float(random() % 1000) * 1e-4f;
-    w.scale.push_back(reference::toF16(random() % 8 ? scale : -scale)); // files hold negative scales too
-    if (row.hasMin)
-      w.min.push_back(reference::toF16(-scale * 7.5f));
-  }
-  return w;
+  return reference::fromFile(format, rows, columns, reference::randomFile(format, rows, columns, seed));
 }
 
 struct QuantCase {
@@ -105,9 +94,10 @@ struct QuantCase {
   reference::Quantized quantized;
   reference::PackedMatrix weights;
 };
+static int64_t groupOf(DType format) { return info(format).packed->group; }
 static QuantCase quantCase(DType format, MatmulShape s) {
   QuantCase c{randomFloats(s.m * s.k, 3), {}, randomWeights(format, s.n, s.k, 4)};
-  c.quantized = reference::quantize(c.activations, s.k);
+  c.quantized = reference::quantize(c.activations, s.k, groupOf(format));
   return c;
 }
 
@@ -116,15 +106,17 @@ static std::vector<float> runPacked(const Target &target, const QuantCase &c, Ma
   ops::QuantMatmul op{.weight = c.weights.format};
   auto head = [](auto &values, int64_t count) { return std::span(values).first(size_t(count)); }; // the first m rows
   Argument out = Argument::out(f32, {s.m, s.n});
+  int64_t groups = s.k / groupOf(c.weights.format);
   launch(target, trace(op, config.value_or(op.defaultConfig(target, s.m))),
          {Argument::in({s.m, s.k}, head(c.quantized.codes, s.m * s.k)),
-          Argument::in(f32, {s.m, s.k / 32}, head(c.quantized.scale, s.m * s.k / 32)),
-          Argument::in({s.m, s.k / 32}, head(c.quantized.sum, s.m * s.k / 32)),
+          Argument::in(f32, {s.m, groups}, head(c.quantized.scale, s.m * groups)),
+          Argument::in({s.m, groups}, head(c.quantized.sum, s.m * groups)),
           Argument::packed(c.weights.format, {s.n, s.k}, reference::toPanels(c.weights)), out});
   return out.floats();
 }
 
 static void checkPacked(const Target &target, DType format, MatmulShape s) {
+  s.k = std::max<int64_t>(s.k / info(format).packed->block, 1) * info(format).packed->block; // whole blocks
   QuantCase c = quantCase(format, s);
   std::vector<float> out = runPacked(target, c, s);
   std::vector<double> w = widen(c.weights.values());
@@ -135,17 +127,25 @@ static void checkPacked(const Target &target, DType format, MatmulShape s) {
         << name(format) << " " << text(s) << " against exact activations";
 }
 
+// Weights of a float type as the op takes them: rows one after the other, or panels.
+static Argument denseWeights(DType weight, int64_t rows, int64_t columns) {
+  std::vector<float> values = randomFloats(rows * columns, 6);
+  if (!isPacked(weight))
+    return Argument::in(weight, {rows, columns}, values);
+  return Argument::packed(weight, {rows, columns}, reference::valuePanels(weight, rows, columns, values));
+}
+
 static std::vector<float> runDense(const Target &target, DType weight, MatmulShape s, ops::QuantMatmul::Config config) {
   Argument out = Argument::out(f32, {s.m, s.n});
   // One stream of activations for every m: row i of a small case is row i of a large one.
   std::vector<float> a = randomFloats(64 * s.k, 5);
   launch(target, trace(ops::QuantMatmul{.weight = weight}, config),
-         {Argument::in(f32, {s.m, s.k}, std::span(a).first(size_t(s.m * s.k))),
-          Argument::in(weight, {s.n, s.k}, randomFloats(s.n * s.k, 6)), out});
+         {Argument::in(f32, {s.m, s.k}, std::span(a).first(size_t(s.m * s.k))), denseWeights(weight, s.n, s.k), out});
   return out.floats();
 }
 
-static constexpr DType packedFormats[] = {q4_0, q4_1, q8_0};
+static constexpr DType packedFormats[] = {q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k};
+static constexpr DType denseFormats[] = {f32, f16, bf16, panel_f32, panel_f16, panel_bf16};
 
 TEST_P(QuantMatmulTest, AgreesWithTheOracle) {
   for (DType format : packedFormats)
@@ -166,12 +166,14 @@ TEST_P(QuantMatmulTest, DISABLED_FullGrid) {
 }
 
 TEST_P(QuantMatmulTest, DenseWeightsAgreeWithTheOracle) {
-  for (DType weight : {f16, f32})
+  for (DType weight : denseFormats)
     for (MatmulShape s : {MatmulShape{1, 576, 576}, {3, 70, 100}, {9, 33, 65}, {16, 64, 64}}) {
-      std::vector<float> out = runDense(target(), weight, s, ops::QuantMatmul{}.defaultConfig(target(), s.m));
+      ops::QuantMatmul op{.weight = weight};
+      std::vector<float> out = runDense(target(), weight, s, op.defaultConfig(target(), s.m));
       std::vector<float> a = randomFloats(64 * s.k, 5);
       a.resize(s.m * s.k);
-      std::vector<double> w = widen(rounded(weight, randomFloats(s.n * s.k, 6)));
+      std::vector<double> w =
+          widen(rounded(isPacked(weight) ? info(weight).packed->element : weight, randomFloats(s.n * s.k, 6)));
       EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, widen(a), w)), 1e-10)
           << name(weight) << text(s);
     }
@@ -180,7 +182,7 @@ TEST_P(QuantMatmulTest, DenseWeightsAgreeWithTheOracle) {
 // What batch invariance means: nobody can tell from a row how many others it was computed with.
 TEST_P(QuantMatmulTest, ARowHasTheSameBitsInEveryBatchAndBlocking) {
   for (DType format : packedFormats) {
-    MatmulShape all{17, 72, 160};
+    MatmulShape all{17, 72, info(format).packed->twoLevels() ? 512 : 160};
     QuantCase c = quantCase(format, all);
     std::vector<float> whole = runPacked(target(), c, all);
     for (int64_t m : {1, 4, 9})
@@ -191,10 +193,13 @@ TEST_P(QuantMatmulTest, ARowHasTheSameBitsInEveryBatchAndBlocking) {
       }
   }
   MatmulShape all{17, 72, 150};
-  std::vector<float> whole = runDense(target(), f16, all, {8, 32, 16});
-  for (int64_t m : {1, 5})
-    for (ops::QuantMatmul::Config config : {ops::QuantMatmul::Config{1, 64, 16}, {4, 32, 8}}) {
-      std::vector<float> part = runDense(target(), f16, {m, all.n, all.k}, config);
-      ASSERT_TRUE(std::equal(part.begin(), part.end(), whole.begin())) << "f16 m=" << m << " " << configText(config);
-    }
+  for (DType weight : {f16, panel_f16, panel_bf16}) {
+    std::vector<float> whole = runDense(target(), weight, all, {8, 32, 16});
+    for (int64_t m : {1, 5})
+      for (ops::QuantMatmul::Config config : {ops::QuantMatmul::Config{1, 64, 16}, {4, 32, 8}}) {
+        std::vector<float> part = runDense(target(), weight, {m, all.n, all.k}, config);
+        ASSERT_TRUE(std::equal(part.begin(), part.end(), whole.begin()))
+            << name(weight) << " m=" << m << " " << configText(config);
+      }
+  }
 }

@@ -70,21 +70,53 @@ TEST(Reference, FileBlocksDecodeByTheBook) {
   EXPECT_EQ(w[31], -4.0f);
 }
 
+// A super-block of each two-level format with few bits set, worked out by hand from dequantize_row_* of ggml-quants.c.
+TEST(Reference, SuperBlocksDecodeByTheBook) {
+  auto values = [](DType format, std::vector<std::pair<int, int>> set) {
+    std::vector<std::byte> raw(size_t(info(format).packed->fileBlockBytes));
+    for (auto [at, byte] : set)
+      raw[size_t(at)] = std::byte(byte);
+    return fromFile(format, 1, 256, raw).values();
+  };
+  // d = 2, dmin = 0.5; group 1: scale 5, min 3; group 6: scale 0x25, min 0x1a (high bits beside groups 2's).
+  std::vector<std::pair<int, int>> header = {
+      {1, 0x40}, {3, 0x38}, {4 + 1, 5}, {4 + 5, 3}, {4 + 2, 0b10 << 6}, {4 + 6, 0b01 << 6}, {4 + 10, 0x5 | 0xa << 4}};
+  auto with = [&](std::vector<std::pair<int, int>> more) {
+    more.insert(more.end(), header.begin(), header.end());
+    return more;
+  };
+  std::vector<float> w = values(q4_k, with({{16 + 7, 9 << 4}, {16 + 3 * 32 + 4, 11}}));
+  EXPECT_EQ(w[32 + 7], 2.0f * 5 * 9 - 0.5f * 3);
+  EXPECT_EQ(w[32 + 8], -0.5f * 3);
+  EXPECT_EQ(w[6 * 32 + 4], 2.0f * 0x25 * 11 - 0.5f * 0x1a);
+  w = values(q5_k, with({{48 + 7, 9 << 4}, {16 + 7, 1 << 1}, {48 + 3 * 32 + 4, 11}, {16 + 4, 1 << 6}}));
+  EXPECT_EQ(w[32 + 7], 2.0f * 5 * (9 + 16) - 0.5f * 3);
+  EXPECT_EQ(w[6 * 32 + 4], 2.0f * 0x25 * (11 + 16) - 0.5f * 0x1a);
+  // Value 128 + 64 + 40: high nibble of ql[64 + 40], bits 6 and 7 of qh[32 + 8], scale 14.
+  w = values(q6_k, {{64 + 40, 5 << 4}, {128 + 32 + 8, 3 << 6}, {192 + 14, 0xfe}, {209, 0x40}});
+  EXPECT_EQ(w[128 + 64 + 40], 2.0f * -2 * (5 + 48 - 32));
+  EXPECT_EQ(w[128 + 64 + 39], 2.0f * -2 * -32);
+  EXPECT_EQ(w[0], 0.0f);
+}
+
 TEST(Reference, FilesAndPanelsHoldTheSameMatrix) {
   std::mt19937 random(7);
-  for (DType format : {q4_0, q4_1, q8_0}) {
-    int64_t rows = 37, columns = 96;
-    std::vector<std::byte> file(rows * columns / 32 * info(format).packed->fileBlockBytes);
+  for (DType format : {q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k}) {
+    const PackedFormat &row = *info(format).packed;
+    int64_t rows = 37, columns = 3 * row.block;
+    std::vector<std::byte> file(size_t(rows * 3 * row.fileBlockBytes));
     for (std::byte &b : file)
       b = std::byte(random());
     PackedMatrix m = fromFile(format, rows, columns, file);
-    EXPECT_EQ(toFile(m), file);
+    EXPECT_EQ(toFile(m), file) << name(format);
     std::vector<std::byte> panels = toPanels(m);
     EXPECT_EQ(int64_t(panels.size()), panelBytes(format, rows, columns));
     PackedMatrix back = fromPanels(format, rows, columns, panels);
-    EXPECT_EQ(back.codes, m.codes);
-    EXPECT_EQ(back.scale, m.scale);
-    EXPECT_EQ(back.min, m.min);
+    EXPECT_EQ(back.codes, m.codes) << name(format);
+    EXPECT_EQ(back.scale, m.scale) << name(format);
+    EXPECT_EQ(back.min, m.min) << name(format);
+    EXPECT_EQ(back.superScale, m.superScale) << name(format);
+    EXPECT_EQ(back.superMin, m.superMin) << name(format);
   }
 }
 
@@ -96,6 +128,9 @@ TEST(Reference, PanelsFollowTheDocumentedBitOrder) {
   EXPECT_EQ(int(panel[0b10010110]), 0x90);
   m.format = q8_0;
   EXPECT_EQ(int(toPanels(m)[0b101010110]), 9); // k4 k3 k2 = 101, n = 0101, k1 k0 = 10
+  m.format = q5_0;
+  m.codes[5 * 32 + 22] = 16;
+  EXPECT_EQ(int(toPanels(m)[256 + 0b010110]), 1 << 5); // the plane of fifth bits: one bit for each quad of columns
 }
 
 TEST(Reference, QuantizationRoundsHalfToEvenAndKeepsZeroBlocks) {

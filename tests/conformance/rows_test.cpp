@@ -84,12 +84,12 @@ TEST_P(RowsTest, RmsNormOfZerosIsZero) {
 
 // ---- quantization ----
 
-static void checkQuantize(const Target &target, Rows s, const std::vector<float> &x) {
-  Argument codes = Argument::out(i8, {s.rows, s.columns}), scale = Argument::out(f32, {s.rows, s.columns / 32}),
-           sum = Argument::out(i32, {s.rows, s.columns / 32});
-  launch(target, trace(ops::Quantize{}, ops::Quantize{}.defaultConfig(target)),
-         {Argument::in(f32, {s.rows, s.columns}, x), codes, scale, sum});
-  reference::Quantized oracle = reference::quantize(x, s.columns);
+static void checkQuantize(const Target &target, Rows s, const std::vector<float> &x, int group = 32) {
+  ops::Quantize op{.group = group};
+  Argument codes = Argument::out(i8, {s.rows, s.columns}), scale = Argument::out(f32, {s.rows, s.columns / group}),
+           sum = Argument::out(i32, {s.rows, s.columns / group});
+  launch(target, trace(op, op.defaultConfig(target)), {Argument::in(f32, {s.rows, s.columns}, x), codes, scale, sum});
+  reference::Quantized oracle = reference::quantize(x, s.columns, group);
   EXPECT_EQ(codes.as<int8_t>(), oracle.codes) << text(s);
   EXPECT_EQ(scale.floats(), oracle.scale) << text(s);
   EXPECT_EQ(sum.as<int32_t>(), oracle.sum) << text(s);
@@ -97,7 +97,8 @@ static void checkQuantize(const Target &target, Rows s, const std::vector<float>
 
 TEST_P(RowsTest, QuantizeIsBitExact) {
   for (Rows s : {Rows{1, 576}, {7, 1536}, {3, 32}, {2, 288}})
-    checkQuantize(target(), s, randomFloats(s.rows * s.columns, 4));
+    for (int group : {16, 32})
+      checkQuantize(target(), s, randomFloats(s.rows * s.columns, 4), group);
 }
 TEST_P(RowsTest, QuantizeRoundsTiesToEvenAndKeepsZeroAndTinyBlocks) {
   std::vector<float> x(128, 0.0f);
@@ -113,34 +114,27 @@ TEST_P(RowsTest, QuantizeRoundsTiesToEvenAndKeepsZeroAndTinyBlocks) {
 // ---- embedding ----
 
 TEST_P(RowsTest, EmbeddingDequantizesExactly) {
-  std::mt19937 random(9);
-  for (DType format : {q4_0, q4_1, q8_0}) {
-    int64_t rows = 37, columns = 160;
-    reference::PackedMatrix m{format, rows, columns, {}, {}, {}};
-    for (int64_t i = 0; i < rows * columns; ++i)
-      m.codes.push_back(uint8_t(random() & ((1 << info(format).packed->bits) - 1)));
-    auto half = [&] { return uint16_t((random() & 0x83ff) | (random() % 28) << 10); }; // any finite f16, subnormals too
-    for (int64_t i = 0; i < rows * columns / 32; ++i) {
-      m.scale.push_back(half());
-      if (info(format).packed->hasMin)
-        m.min.push_back(half());
-    }
+  for (DType format : {q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k}) {
+    int64_t rows = 37, columns = info(format).packed->twoLevels() ? 768 : 160;
+    std::vector<std::byte> file = reference::randomFile(format, rows, columns, 9, /*wild=*/true);
+    reference::PackedMatrix m = reference::fromFile(format, rows, columns, file);
     std::vector<int32_t> tokens{36, 0, 17, 17, 15, 16};
     Argument y = Argument::out(f32, {6, columns});
     run(ops::Embedding{.table = format},
         {Argument::packed(format, {rows, columns}, reference::toPanels(m)), Argument::in({6}, tokens), y});
-    // The oracle goes through the file format, which knows nothing of panels.
-    std::vector<float> w = reference::fromFile(format, rows, columns, reference::toFile(m)).values();
-    std::vector<double> oracle = reference::embedding(widen(w), tokens, columns);
+    std::vector<double> oracle = reference::embedding(widen(m.values()), tokens, columns);
     EXPECT_EQ(widen(y.floats()), oracle) << name(format);
   }
 }
 TEST_P(RowsTest, EmbeddingCopiesDenseRows) {
-  for (DType dtype : {f16, f32}) {
-    std::vector<float> w = reference::decode(dtype, reference::encode(dtype, randomFloats(11 * 100, 3)));
+  for (DType dtype : {f16, bf16, f32, panel_f16, panel_bf16, panel_f32}) {
+    DType element = isPacked(dtype) ? info(dtype).packed->element : dtype;
+    std::vector<float> w = reference::decode(element, reference::encode(element, randomFloats(11 * 100, 3)));
     std::vector<int32_t> tokens{10, 0, 5};
     Argument y = Argument::out(f32, {3, 100});
-    run(ops::Embedding{.table = dtype}, {Argument::in(dtype, {11, 100}, w), Argument::in({3}, tokens), y});
+    Argument table = isPacked(dtype) ? Argument::packed(dtype, {11, 100}, reference::valuePanels(dtype, 11, 100, w))
+                                     : Argument::in(dtype, {11, 100}, w);
+    run(ops::Embedding{.table = dtype}, {table, Argument::in({3}, tokens), y});
     EXPECT_EQ(widen(y.floats()), reference::embedding(widen(w), tokens, 100)) << name(dtype);
   }
 }

@@ -17,13 +17,17 @@ bool lanesAreConsecutive(Operation *access, const Layout &layout) {
     auto component = *cast<tile::LoadOp>(access).getComponent();
     int rows = tileAxisOf(axes[0]), columns = tileAxisOf(axes[1]);
     bool codes = component == tile::Component::codes;
+    int64_t unit = tile::elementBits(*format, component);
+    auto bitOf = [&](int64_t row, int64_t column) {
+      tile::PanelPlace place = tile::panelPlace(*format, component, 0, row, column);
+      return place.byte * 8 + place.shift;
+    };
     for (auto [bit, basis] : llvm::enumerate(layout.lane)) {
       int64_t row = rows >= 0 ? basis[rows] : 0, column = columns >= 0 ? basis[columns] : 0;
       if (row && (row >= panelRows || knownDivisor(axes[0].index) % panelRows))
         return false;
-      int64_t base = tile::panelBit(*format, component, 0, 0), unit = codes ? 8 : 16;
-      if ((!codes && column) || (!row && !column) || column >= format->block ||
-          tile::panelBit(*format, component, row, column) - base != unit << bit)
+      if ((!codes && column) || (!row && !column) || column >= format->group ||
+          bitOf(row, column) - bitOf(0, 0) != unit << bit)
         return false;
     }
     return true;

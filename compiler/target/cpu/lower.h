@@ -33,7 +33,7 @@ private:
   Address addressOf(mlir::Operation *access, tile::ViewType view, mlir::Value viewValue);
   mlir::Value gatheredIndex(Address &a, int axis, int64_t element, mlir::Location loc);
   mlir::Value elementPointer(Address &a, const Coordinate &at, mlir::Type element, mlir::Location loc);
-  std::pair<mlir::Value, int64_t> packedPointer(Address &a, tile::LoadOp op, const Coordinate &at);
+  std::pair<mlir::Value, int64_t> packedPointer(Address &a, tile::LoadOp op, int plane, const Coordinate &at);
   struct Guard; // when the lanes of a register may be accessed
   Guard guard(Address &a, const Layout &layout, int64_t r, bool packed, mlir::Location loc);
   Guard laneGuard(const Guard &guard, int64_t lane, mlir::Location loc);

@@ -85,14 +85,14 @@ Value CpuLowering::elementPointer(Address &a, const Coordinate &at, Type element
              : at0;
 }
 
-// Pointer to the byte that holds the element at `at` of a packed view, and (for codes below 8 bits) how far the code
-// must be shifted down in it: a constant, since only columns move it.
-std::pair<Value, int64_t> CpuLowering::packedPointer(Address &a, tile::LoadOp op, const Coordinate &at) {
+// Pointer to the byte that holds plane `plane` of the element at `at` of a packed view, and (for codes) how far the
+// plane's bits must be shifted down in it: a constant, since groups of columns are whole bytes apart.
+std::pair<Value, int64_t> CpuLowering::packedPointer(Address &a, tile::LoadOp op, int plane, const Coordinate &at) {
   Location loc = op.getLoc();
   const PackedFormat &format = *tile::packedFormat(op.getView().getType());
-  bool codes = *op.getComponent() == tile::Component::codes;
   const tile::AxisAccess &rows = a.axes[0], &columns = a.axes[1];
-  int64_t row = rows.tileAxis >= 0 ? at[rows.tileAxis] : 0, column = columns.tileAxis >= 0 ? at[columns.tileAxis] : 0;
+  int64_t row = rows.tileAxis >= 0 ? at[rows.tileAxis] : 0;
+  int64_t column = columns.tileAxis >= 0 ? at[columns.tileAxis] * a.lastUnit : 0;
 
   // Row: panel number and the row in the panel, the latter a constant where the origin is a whole panel.
   Value panel, rowInPanel;
@@ -108,20 +108,35 @@ std::pair<Value, int64_t> CpuLowering::packedPointer(Address &a, tile::LoadOp op
     panel = addI(b, loc, arith::DivUIOp::create(b, loc, a.origins[0], sixteen), constantI64(row / panelRows));
     fixedRow = row % panelRows;
   }
-  // Column: the view's column axis is subscripted in values; a scale's tile column is a block already.
-  Value blockSize = constantI64(format.block);
-  Value block = arith::DivUIOp::create(b, loc, a.origins[1] ? a.origins[1] : constantI64(0), blockSize);
-  block = addI(b, loc, block, constantI64(codes ? column / format.block : column));
+  // Column: block number and column in the block, the latter a constant where the origin is a whole block, else a
+  // constant inside its group.
+  Value blockSize = constantI64(format.block), origin = a.origins[1] ? a.origins[1] : constantI64(0), block, group;
+  if (!a.origins[1] || knownDivisor(columns.index) % format.block == 0) {
+    block = addI(b, loc, arith::DivUIOp::create(b, loc, origin, blockSize), constantI64(column / format.block));
+    column %= format.block;
+  } else {
+    int64_t inGroup = column % format.group;
+    Value position = addI(b, loc, origin, constantI64(column - inGroup));
+    block = arith::DivUIOp::create(b, loc, position, blockSize);
+    group =
+        arith::DivUIOp::create(b, loc, arith::RemUIOp::create(b, loc, position, blockSize), constantI64(format.group));
+    column = inGroup;
+  }
   Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
   Value number = addI(b, loc, mulI(b, loc, panel, blocks), block);
   Value offset = mulI(b, loc, number, constantI64(panelBlockBytes(format)));
-  int64_t bit = tile::panelBit(format, *op.getComponent(), fixedRow, codes ? column % format.block : 0);
-  if (rowInPanel)
-    offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(codes ? 4 : 2)));
+  tile::PanelPlace place = tile::panelPlace(format, *op.getComponent(), plane, fixedRow, column);
+  if (rowInPanel) {
+    int64_t rowStride = tile::panelPlace(format, *op.getComponent(), plane, 1, column).byte -
+                        tile::panelPlace(format, *op.getComponent(), plane, 0, column).byte;
+    offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(rowStride)));
+  }
+  if (group && place.groupStride)
+    offset = addI(b, loc, offset, mulI(b, loc, group, constantI64(place.groupStride)));
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
   Value start = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
-  return {LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{int32_t(bit / 8)}),
-          bit % 8};
+  return {LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{int32_t(place.byte)}),
+          place.shift};
 }
 
 // What must hold for an access: `all` for every lane of the register (i1), and `lanes` for each (vector of i1). Null is
@@ -263,23 +278,32 @@ void CpuLowering::lowerLoad(tile::LoadOp op) {
   Type type = registerType(op.getType()), element = getElementTypeOrSelf(type);
   if (op.getMask())
     a.mask = &regs(op.getMask());
-  if (format && *op.getComponent() != tile::Component::codes)
-    a.lastUnit = format->block;
-  auto unpack = [&](Value bytes, int64_t shift) {
-    if (!format || *op.getComponent() != tile::Component::codes || format->bits == 8)
-      return bytes;
+  if (format)
+    a.lastUnit = tile::columnsAnElement(*format, *op.getComponent(), op.getSizes().back());
+  // The bits of a plane, where they belong in the code.
+  auto unpack = [&](Value bytes, const CodePlane &plane, int64_t down) {
     auto constant = [&](int64_t x) -> Value {
       return splat(arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(x)), bytes.getType());
     };
-    if (shift)
-      bytes = arith::ShRUIOp::create(b, loc, bytes, constant(shift));
-    return arith::AndIOp::create(b, loc, bytes, constant((1 << format->bits) - 1)).getResult();
+    int64_t move = down - plane.shift;
+    if (move > 0)
+      bytes = arith::ShRUIOp::create(b, loc, bytes, constant(move));
+    else if (move < 0)
+      bytes = arith::ShLIOp::create(b, loc, bytes, constant(-move));
+    return arith::AndIOp::create(b, loc, bytes, constant(((1 << plane.bits) - 1) << plane.shift)).getResult();
   };
   auto loadAt = [&](Type wanted, const Coordinate &at, const Guard &guard) {
     if (!format)
       return guardedLoad(wanted, elementPointer(a, at, element, loc), guard, loc);
-    auto [pointer, shift] = packedPointer(a, op, at);
-    return unpack(guardedLoad(wanted, pointer, guard, loc), shift);
+    if (*op.getComponent() != tile::Component::codes || format->isValues() || format->bits == 8)
+      return guardedLoad(wanted, packedPointer(a, op, 0, at).first, guard, loc);
+    Value code;
+    for (auto [number, plane] : llvm::enumerate(codePlanes(*format))) {
+      auto [pointer, shift] = packedPointer(a, op, int(number), at);
+      Value bits = unpack(guardedLoad(wanted, pointer, guard, loc), plane, shift);
+      code = code ? arith::OrIOp::create(b, loc, code, bits).getResult() : bits;
+    }
+    return code;
   };
   bool consecutive = lanesAreConsecutive(op, layout);
   explain(op, layout, consecutive, "load");
