@@ -1,18 +1,18 @@
 #include "runtime/decode/graph.h"
 #include <cmath>
-#include <optional>
+#include <map>
 
 namespace tessera::decode {
 
 namespace {
 
-// The input of matrix products; quantized once, when the first packed weight asks for it.
+// The input of matrix products; quantized once for each group size, when the first such weight asks for it.
 struct Source {
   Activation x; // f32 [rows, columns]
   struct Quantized {
     Activation codes, scale, sum;
   };
-  std::optional<Quantized> quantized;
+  std::map<int, Quantized> quantized; // by the values that share a scale
 };
 
 class Graph {
@@ -69,16 +69,16 @@ private:
 void Graph::product(Source &source, const Buffer &weight, const StepBuilder::Operand &out) {
   int64_t rows = source.x.shape[0], columns = source.x.shape[1];
   const LoadedKernel &kernel = p.kernels.at(rows == 1 ? Width::one : Width::many).matmul.at(weight.dtype());
-  if (!isPacked(weight.dtype()))
+  if (!isQuantized(weight.dtype()))
     return builder.launch(kernel, {source.x, weight, out});
-  if (!source.quantized) {
-    int64_t blocks = columns / info(weight.dtype()).packed->block;
-    source.quantized = {builder.activation(i8, {rows, columns}), builder.activation(f32, {rows, blocks}),
-                        builder.activation(i32, {rows, blocks})};
-    const Source::Quantized &q = *source.quantized;
-    builder.launch(p.kernels.quantize, {source.x, q.codes, q.scale, q.sum});
+  int group = info(weight.dtype()).packed->group;
+  if (!source.quantized.contains(group)) {
+    Source::Quantized q{builder.activation(i8, {rows, columns}), builder.activation(f32, {rows, columns / group}),
+                        builder.activation(i32, {rows, columns / group})};
+    builder.launch(p.kernels.quantize.at(group), {source.x, q.codes, q.scale, q.sum});
+    source.quantized.emplace(group, q);
   }
-  const Source::Quantized &q = *source.quantized;
+  const Source::Quantized &q = source.quantized.at(group);
   builder.launch(kernel, {q.codes, q.scale, q.sum, weight, out});
 }
 

@@ -86,7 +86,9 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
   TESSERA_TRY(batch.add(kernels.embedding, ops::Embedding{weights.embedding.dtype()}));
   TESSERA_TRY(batch.add(kernels.norm, ops::RmsNorm{.residual = false}));
   TESSERA_TRY(batch.add(kernels.addNorm, ops::RmsNorm{.residual = true}));
-  TESSERA_TRY(batch.add(kernels.quantize, ops::Quantize{}));
+  for (DType type : matrixTypes(weights))
+    if (int group = info(type).packed->group; isQuantized(type) && !kernels.quantize.contains(group))
+      TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
   TESSERA_TRY(batch.add(kernels.ropeQ, ops::Rope{heads, headDim, rotaryDim, config.rope.interleaved, {}}));
   TESSERA_TRY(batch.add(kernels.ropeK, ops::Rope{kvHeads, headDim, rotaryDim, config.rope.interleaved, {}}));
   TESSERA_TRY(batch.add(kernels.append, ops::KvAppend{kvHeads, headDim, page, f16}));

@@ -22,8 +22,9 @@ struct ExtraKernels {
 };
 
 struct Kernels {
-  LoadedKernel embedding, norm, addNorm, quantize, ropeQ, ropeK, append, gate;
+  LoadedKernel embedding, norm, addNorm, ropeQ, ropeK, append, gate;
   LoadedKernel argMax;
+  std::map<int, LoadedKernel> quantize; // by the values that share a scale
   ExtraKernels extra;
   WideKernels one, many;
 

@@ -7,10 +7,29 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace tessera::decode {
 
 namespace {
+
+// The format in which kernels read a matrix that a file holds as `stored`: packed formats keep their codes, values go
+// into panels too.
+DType inPanels(DType stored) {
+  for (const DTypeInfo &row : dtypes())
+    if (row.packed && row.packed->isValues() && row.packed->element == stored)
+      return row.dtype;
+  return stored;
+}
+
+// The pages that lie wholly inside `bytes` of a mapped file leave memory; reading them again would bring them back.
+void release(std::span<const std::byte> bytes) {
+  uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(bytes.data());
+  uintptr_t first = (begin + page - 1) / page * page, end = (begin + bytes.size()) / page * page;
+  if (first < end)
+    madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED); // a hint: failure costs memory only
+}
 
 // All tensors lie in one block of memory: a token streams through all of them, and a large block comes in huge pages.
 class Loader {
@@ -62,7 +81,7 @@ Status Loader::reserve() {
   for (const model::StoredTensor &tensor : file.all())
     if (tensor.type->dtype)
       total += aligned(tensor.shape.size() == 1 ? tensor.elements() * 4
-                                                : TESSERA_TRY(bytesOf(*tensor.type->dtype, tensor.shape)));
+                                                : TESSERA_TRY(bytesOf(inPanels(*tensor.type->dtype), tensor.shape)));
   block = TESSERA_TRY(device.alloc(u8, {total}));
   return {};
 }
@@ -89,17 +108,13 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
     sources.push_back(
         {tensor->bytes.subspan(rowBytes * size_t(part.first), rowBytes * size_t(part.count)), part.count});
   }
-  Buffer buffer = TESSERA_TRY(carve(*format, {rows, columns}));
+  DType panels = inPanels(*format);
+  Buffer buffer = TESSERA_TRY(carve(panels, {rows, columns}));
   // Kernels of devices without host memory will need a staging copy; the panels are the same.
   std::span<std::byte> into(static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes()));
-  if (isPacked(*format)) {
-    repack(*format, columns, sources, into, device.impl().threadPool());
-  } else {
-    for (const FileRows &source : sources) {
-      std::memcpy(into.data(), source.bytes.data(), source.bytes.size());
-      into = into.subspan(source.bytes.size());
-    }
-  }
+  repack(panels, columns, sources, into, device.impl().threadPool());
+  for (const FileRows &source : sources)
+    release(source.bytes);
   return buffer.asReadOnly();
 }
 

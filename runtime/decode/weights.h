@@ -8,8 +8,8 @@
 
 namespace tessera::decode {
 
-// Empty buffers stand for what the model does not have. Matrices are [outputs, inputs]: packed formats in panels, dense
-// ones as in the file. Norms and biases are f32.
+// Empty buffers stand for what the model does not have. Matrices are [outputs, inputs] in panels, quantized or of float
+// values. Norms and biases are f32.
 struct AttentionWeights {
   Buffer norm, q, k, v, o;
   Buffer qBias, kBias, vBias, oBias;
@@ -37,9 +37,9 @@ struct Weights {
   int64_t bytes() const; // memory that is held, shared memory once
 };
 
-// Copies and repacks everything out of the file, which is not needed afterwards; `config` must be the file's own.
-// Errors name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of different
-// types.
+// Copies and repacks everything out of the file, whose pages leave memory tensor by tensor; `config` must be the file's
+// own. Errors name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of
+// different types.
 Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device);
 
 // ops::ropeTable on a device.

@@ -8,7 +8,7 @@
 namespace tessera::model {
 
 namespace {
-constexpr std::array matrixTypes = {DType::q4_0, DType::q4_1, DType::q8_0, DType::f16, DType::bf16, DType::f32};
+constexpr std::array matrixTypes = {f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k};
 constexpr std::array vectorTypes = {DType::f32, DType::f16, DType::bf16};
 
 Status checkType(const Tensors &file, const StoredTensor &tensor, std::span<const DType> known, std::string_view kind) {

@@ -98,7 +98,7 @@ TEST(BadModel, UnknownQuantization) {
   };
   expectFileError(damaged("iq4", with(20)),
                   "the tensor 'blk.0.attn_q.weight' has the type IQ4_NL, which is not supported "
-                  "for matrices; supported: Q4_0, Q4_1, Q8_0, F16, BF16, F32");
+                  "for matrices; supported: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K");
   expectFileError(damaged("type99", with(99)), "tensor 'blk.0.attn_q.weight' has the unknown type 99");
 }
 

@@ -54,7 +54,7 @@ private:
   Vector matmul(const Vector &x, const std::string &name) const {
     const model::GgufTensor &tensor = *file.find(name);
     int64_t n = tensor.shape[0], k = tensor.shape[1];
-    if (!isPacked(*tensor.type->dtype))
+    if (!isQuantized(*tensor.type->dtype))
       return reference::matmulTransposed<double>({T, n, k}, x, values(name));
     std::vector<float> narrow(x.begin(), x.end());
     return reference::matmulTransposed<double>({T, n, k}, reference::quantize(narrow, k).values, values(name));
