@@ -124,4 +124,100 @@ TEST_F(Counters, TensorFlopByType) {
   }
 }
 
+// Warp `index` of a block counts to `slow` before the barrier if it is 0, to `fast` otherwise.
+const char *const uneven =
+    ".version 6.4\n.target sm_75\n.address_size 64\n.visible .entry uneven(.param .u32 slow, .param .u32 fast)\n{\n"
+    ".reg .pred %p<2>;\n.reg .b32 %r<9>;\nld.param.u32 %r1, [slow];\nld.param.u32 %r2, [fast];\nmov.u32 %r3, %tid.x;\n"
+    "setp.lt.u32 %p1, %r3, 32;\nselp.u32 %r4, %r1, %r2, %p1;\nLOOP:\nsub.u32 %r4, %r4, 1;\nsetp.ne.u32 %p1, %r4, 0;\n"
+    "@%p1 bra LOOP;\nbar.sync 0;\nret;\n}\n";
+
+TEST_F(Counters, WarpsWaitForTheSlowOne) {
+  void *f = function(loadText(uneven), "uneven");
+  ASSERT_EQ(launch(f, {1}, {128}, 0, 1000, 1000), 0) << findings();
+  EXPECT_EQ(report()["stalls"], json::object()) << "all arrive at once";
+  ASSERT_EQ(launch(f, {1}, {128}, 0, 1000, 10), 0) << findings();
+  json r = report(), stall = r["stalls"]["bar.sync"];
+  EXPECT_EQ(stall["waits"], 3);
+  // 990 rounds of three instructions, of two clocks each.
+  EXPECT_GE(stall["clocks"], 3 * 990 * 3 * 2);
+  EXPECT_GT(stall["share"], 0.7);
+  EXPECT_EQ(r["lines"][0]["ptx_line"], 17) << r["lines"][0];
+  EXPECT_EQ(r["lines"][0]["bound"], "waits");
+  EXPECT_NE(r["lines"][0]["why"].get<std::string>().find("warps wait"), std::string::npos);
+  EXPECT_EQ(r["timeline"]["first_block"]["waits"].size(), 3u);
+  EXPECT_EQ(r["timeline"]["first_block"]["waits"][0][1], "bar.sync");
+  EXPECT_EQ(r["timeline"]["first_block"]["warp_end_clocks"].size(), 4u);
+}
+
+TEST_F(Counters, MoreStagesOfCopiesWaitLess) {
+  if (arch < 80)
+    GTEST_SKIP() << "cp.async needs sm_80";
+  void *module = load("matrix");
+  const int n = 128, k = 640;
+  auto a = zeros<uint16_t>(size_t(n * k)), b = zeros<uint16_t>(size_t(n * k));
+  auto c = zeros<float>(n * n);
+  double clocks[2] = {};
+  for (int i : {0, 1}) {
+    const unsigned stages = i ? 4 : 2, shared = stages * (64 * 40 + 32 * 72) * 2;
+    ASSERT_EQ(launch(function(module, "gemm" + std::to_string(stages)), {2, 2}, {128}, shared, a, b, c, n, k), 0)
+        << findings();
+    clocks[i] = report()["stalls"]["cp.async"]["clocks"].get<double>();
+  }
+  EXPECT_GT(clocks[1], 0);
+  EXPECT_LT(clocks[1], 0.7 * clocks[0]);
+}
+
+TEST_F(Counters, RemarksNameWhatLimits) {
+  auto says = [&](const std::string &what) {
+    const json all = report()["remarks"];
+    for (const json &remark : all)
+      if (remark.get<std::string>().find(what) != std::string::npos)
+        return testing::AssertionSuccess();
+    return testing::AssertionFailure() << all;
+  };
+  run({1, 1, 0, 4, 4, 8});
+  EXPECT_TRUE(says("the kernel is too small for the chip"));
+  EXPECT_TRUE(says("1 blocks leave "));
+  // 4 KiB apart, and as many blocks as to fill the chip with more than one wave.
+  run({6000, 64, 65536, 4096, 32, 60});
+  EXPECT_TRUE(says("Bound by "));
+  EXPECT_TRUE(says("Global memory: 3")) << "about 32 sectors a request";
+  if (arch == 75) {
+    run({1280, 640, 8192, 4, 128, 64});
+    EXPECT_TRUE(says("L2 loses data between waves of blocks"));
+  }
+  void *f = function(loadText(uneven), "uneven");
+  ASSERT_EQ(launch(f, {1}, {128}, 0, 4000, 10), 0) << findings();
+  EXPECT_TRUE(says("% of their time for bar.sync"));
+  ASSERT_EQ(launch(f, {400}, {4}, 0, 4000, 10), 0) << findings();
+  EXPECT_TRUE(says("Divergence: 4.0 of 32 lanes"));
+  const int n = 1024;
+  auto x = zeros<float>(n * n), out = zeros<float>(n * n);
+  ASSERT_EQ(launch(function(load("basics"), "transposeConflicts"), {32, 32}, {32, 8}, 0, x, out, n), 0) << findings();
+  EXPECT_TRUE(says("Shared memory: bank conflicts cost 16.5 passes for one"));
+}
+
+// 60 values that live at once under a bound of 24 registers; and 200 that leave room for few warps.
+TEST_F(Counters, RemarksOnRegistersSpillsAndSharedMemory) {
+  auto kernel = [&](int values, const std::string &directives) {
+    std::string text = ".version 6.4\n.target sm_75\n.address_size 64\n.visible .entry k(.param .u64 p) " + directives +
+                       "\n{\n.reg .b32 %r<220>;\n.reg .b64 %rd<2>;\nld.param.u64 %rd1, [p];\n";
+    for (int i = 0; i < values; ++i)
+      text += "ld.global.u32 %r" + std::to_string(i) + ", [%rd1+" + std::to_string(4 * i) + "];\n";
+    for (int i = 0; i < values; ++i)
+      text += "st.global.u32 [%rd1+" + std::to_string(4 * i) + "], %r" + std::to_string(i) + ";\n";
+    return function(loadText(text + "ret;\n}\n"), "k");
+  };
+  auto p = zeros<int>(256);
+  ASSERT_EQ(launch(kernel(60, ".maxnreg 24"), {1}, {32}, 0, p), 0) << findings();
+  EXPECT_EQ(counters()["spill_bytes"], 160);
+  EXPECT_NE(report()["remarks"].dump().find("160 bytes a thread are spilled"), std::string::npos);
+  ASSERT_EQ(launch(kernel(200, ""), {2000}, {64}, 0, p), 0) << findings();
+  EXPECT_NE(report()["remarks"].dump().find("204 registers a thread leave 8 of "), std::string::npos)
+      << report()["remarks"];
+  ASSERT_EQ(launch(kernel(4, ""), {2000}, {32}, 40000, p), 0) << findings();
+  EXPECT_NE(report()["remarks"].dump().find("Shared memory (40000 bytes a block) leaves "), std::string::npos)
+      << report()["remarks"];
+}
+
 } // namespace

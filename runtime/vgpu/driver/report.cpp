@@ -1,8 +1,8 @@
 // The report of a launch as JSON, for `tessera run-kernel` and other tools.
 #include "runtime/vgpu/driver/state.h"
+#include "runtime/vgpu/exec/why.h"
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
 namespace tessera::vgpu::driver {
 namespace {
@@ -73,42 +73,50 @@ std::string countersJson(const Launch &launch, const Report &r) {
          tensor + "}}";
 }
 
-// What each PTX line cost, the most expensive first.
-std::string linesJson(const Launch &launch, const Report &r) {
-  const Program &program = *launch.program;
-  struct Line {
-    int32_t loc = -1;
-    OpCount count;
-  };
-  std::map<uint32_t, Line> byLine;
-  for (size_t i = 0; i < program.code.size() && i < r.counts.size(); ++i) {
-    const Source &s = program.sources[program.code[i].source];
-    Line &line = byLine[s.line];
-    line.loc = s.loc;
-    line.count.add(r.counts[i]);
+std::string stallsJson(const Report &r) {
+  std::string causes;
+  for (size_t i = 0; i < r.paces.waits.size(); ++i) {
+    const WaitCount &w = r.paces.waits[i];
+    if (w.waits)
+      causes += (causes.empty() ? "" : ",") + quoted(nameOf(Wait(i))) + ":{" + field("waits", w.waits) + "," +
+                field("clocks", w.time / Pace::unit) + "," +
+                field("share", double(w.time) / double(std::max<uint64_t>(r.paces.warpTime, 1))) + "}";
   }
-  std::vector<std::pair<uint32_t, Line>> hot(byLine.begin(), byLine.end());
-  auto cost = [](const auto &line) {
-    return line.second.count.issues + line.second.count.sectors + line.second.count.wavefronts;
-  };
-  std::sort(hot.begin(), hot.end(),
-            [&](const auto &a, const auto &b) { return cost(a) != cost(b) ? cost(a) > cost(b) : a.first < b.first; });
+  return "{" + causes + "}";
+}
+
+std::string linesJson(const std::vector<LineCost> &lines) {
   std::string out;
-  for (size_t i = 0; i < hot.size() && i < shownLines && hot[i].second.count.issues; ++i) {
-    const auto &[number, line] = hot[i];
-    std::string source;
-    if (line.loc >= 0) {
-      const auto &at = program.module->locations[size_t(line.loc)];
-      auto file = program.module->files.find(at.file);
-      source = (file == program.module->files.end() ? "" : file->second) + ":" + std::to_string(at.line);
-    }
-    out += (i ? ",{" : "{") + field("ptx_line", uint64_t(number)) + "," + field("source", source) + "," +
-           field("issues", line.count.issues) + "," + field("lanes", line.count.lanes) + "," +
-           field("sectors", line.count.sectors) + "," + field("ideal_sectors", line.count.idealSectors) + "," +
-           field("l2_sectors", line.count.l2) + "," + field("wavefronts", line.count.wavefronts) + "," +
-           field("ideal_wavefronts", line.count.idealWavefronts) + "}";
+  for (size_t i = 0; i < lines.size() && i < shownLines; ++i) {
+    const LineCost &line = lines[i];
+    const OpCount &c = line.count;
+    out += (i ? ",{" : "{") + field("ptx_line", uint64_t(line.ptxLine)) + "," + field("source", line.source) + "," +
+           field("us", line.us) + "," + field("bound", line.bound) + "," + field("why", line.why) + "," +
+           field("issues", c.issues) + "," + field("lanes_active", perRequest(c.lanes, c.issues)) + "," +
+           field("sectors", c.sectors) + "," + field("ideal_sectors", c.idealSectors) + "," +
+           field("l2_sectors", c.l2) + "," + field("wavefronts", c.wavefronts) + "," +
+           field("ideal_wavefronts", c.idealWavefronts) + "," + field("stall_clocks", line.wait.time / Pace::unit) +
+           "}";
   }
-  return out;
+  return "[" + out + "]";
+}
+
+// The modelled course of the launch: its waves, and the waits of the grid's first block in clocks of the SM.
+std::string timelineJson(const Launch &launch, const Report &r) {
+  const Estimate &e = r.estimate;
+  std::string ends, waits;
+  for (uint64_t end : r.paces.firstBlock)
+    ends += (ends.empty() ? "" : ",") + std::to_string(end / Pace::unit);
+  for (const WaitEvent &w : r.paces.events) {
+    const Source &source = launch.program->sources[launch.program->code[w.operation].source];
+    waits += (waits.empty() ? "[" : ",[") + std::to_string(w.warp) + "," + quoted(nameOf(w.cause)) + "," +
+             std::to_string(w.from / Pace::unit) + "," + std::to_string(w.until / Pace::unit) + "," +
+             std::to_string(source.line) + "]";
+  }
+  return "{" + field("sms", uint64_t(launch.chip->sms)) + "," + field("blocks", launch.blocks()) + "," +
+         field("blocks_per_sm", uint64_t(e.occupancy.blocksPerSm)) + "," + field("waves", e.waves) + "," +
+         field("launch_us", e.launch) + ",\"first_block\":{\"warp_end_clocks\":[" + ends + "],\"waits\":[" + waits +
+         "]}}";
 }
 } // namespace
 
@@ -116,9 +124,15 @@ std::string reportJson(const Launch &launch, const Report &report) {
   std::string findings;
   for (const Finding &f : launch.findings)
     findings += (findings.empty() ? "" : ",") + findingJson(f);
+  std::string said;
+  for (const std::string &remark : remarks(launch, report))
+    said += (said.empty() ? "" : ",") + quoted(remark);
   return "{" + field("kernel", launch.program->name) + ",\"findings\":[" + findings +
-         "],\"counters\":" + countersJson(launch, report) + ",\"lines\":[" + linesJson(launch, report) + "]," +
-         field("modelled_us", report.modelledUs) + "}";
+         "],\"counters\":" + countersJson(launch, report) + ",\"stalls\":" + stallsJson(report) +
+         ",\"model\":" + explainJson(report.estimate) + ",\"remarks\":[" + said +
+         "],\"lines\":" + linesJson(costByPtxLine(launch, report)) +
+         ",\"source_lines\":" + linesJson(costBySource(launch, report)) +
+         ",\"timeline\":" + timelineJson(launch, report) + "," + field("modelled_us", report.modelledUs) + "}";
 }
 
 } // namespace tessera::vgpu::driver

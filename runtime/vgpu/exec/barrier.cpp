@@ -1,6 +1,7 @@
 // Named barriers of a block (ISA 9.7.13.1): arrival, completion, reductions, what exited threads mean.
 #include "runtime/vgpu/exec/block.h"
 #include "runtime/vgpu/exec/ops.h"
+#include <utility>
 
 namespace tessera::vgpu {
 
@@ -54,6 +55,7 @@ void Block::arrive(Warp &warp, const Op &op, uint32_t number, uint32_t threads, 
   } else {
     b.arrivals.push_back(who);
   }
+  b.latest = std::max(b.latest, warp.time.now);
   tryComplete(number);
 }
 
@@ -96,6 +98,7 @@ bool Block::tryComplete(uint32_t number) {
     }
   for (const Barrier::Waiter &w : done.waiters) {
     acquire(*w.warp, done.clock);
+    waitUntil(*w.warp, Wait::barrier, uint32_t(w.op - launch->program->code.data()), done.latest);
     for (Fragment &f : w.warp->fragments)
       if (f.state == Fragment::State::barrier && f.waitFor == number && f.mask == w.mask) {
         f.state = Fragment::State::ready;
@@ -123,8 +126,10 @@ void Block::lanesExited(Warp &warp, uint32_t which) {
   if (launch->options.checkShared && !checkExit(warp, which))
     return;
   for (uint32_t n = 0; n < 16; ++n)
-    if (!barriers[n].arrived.empty())
+    if (!barriers[n].arrived.empty()) {
+      barriers[n].latest = std::max(barriers[n].latest, warp.time.now);
       tryComplete(n);
+    }
   cluster[0]->tryCompleteCluster();
 }
 
@@ -138,6 +143,7 @@ void Block::tryCompleteCluster() {
   clusterArrived = 0;
   ++clusterPhase;
   clusterCompleted = clusterClock;
+  clusterReady = std::exchange(clusterLatest, 0);
   for (Block *b : cluster)
     for (Warp &w : b->warps)
       for (Fragment &f : w.fragments)

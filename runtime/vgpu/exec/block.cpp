@@ -162,6 +162,8 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
   const Program &program = *launch->program;
   linear = index;
   on.traffic.beginBlock(index);
+  time = {};
+  clusterLatest = clusterReady = 0;
   // Blocks of a cluster are neighbours in the grid; gangs number them cluster by cluster.
   const uint32_t *grid = launch->grid, *cl = launch->cluster;
   uint64_t clusterSize = uint64_t(cl[0]) * cl[1] * cl[2];
@@ -216,6 +218,7 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
     warp.lanesAtStart = here == lanes ? allLanes : (1u << here) - 1;
     warp.exited = 0;
     warp.instructions = 0;
+    warp.time = {};
     warp.sincePoll = ~0u / 2;
     warp.joins.clear();
     warp.fragments.assign(1, Fragment{});
@@ -337,8 +340,10 @@ void Worker::runGang(uint64_t first, uint64_t count) {
       return;
     }
   }
-  for (uint64_t i = 0; i < count; ++i)
+  for (uint64_t i = 0; i < count; ++i) {
     blocks[i].started = false;
+    paces.ended(blocks[i]);
+  }
   ++nextClock;
 }
 

@@ -31,6 +31,7 @@ struct Launch {
   const Chip *chip = nullptr;
   Memory *memory = nullptr;
   Options options;
+  Pace pace; // prepared by runLaunch
   uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1}, cluster[3] = {1, 1, 1};
   uint32_t dynamicShared = 0;
   bool cooperative = false;
@@ -57,6 +58,7 @@ struct Barrier {
     uint32_t values; // of bar.red: predicate bits
   };
   std::vector<Waiter> waiters, arrivals;
+  uint64_t latest = 0; // modelled time of the last arrival
 };
 
 // An mbarrier object (ISA 9.7.13.15); its 64 bits in shared memory hold a mark, the state is here.
@@ -66,6 +68,8 @@ struct Mbarrier {
   uint64_t phase = 0;                    // phases completed
   uint32_t initAgent = 0, initClock = 0; // who initialised it, and when
   bool unwaited = false;                 // copies of a completed phase that nobody has waited for
+  uint64_t completedAt = 0;              // the same when the last phase completed
+  uint64_t readyAt = 0;                  // modelled time of the latest arrival, or of a copy's end
   std::vector<uint32_t> clock, completedClock;
   std::vector<std::pair<uint32_t, uint32_t>> regions; // what copies of this phase wrote: offset and bytes
 };
@@ -109,6 +113,8 @@ struct Block {
   int64_t freeRegisters = -1;                  // for setmaxnreg; -1: the launch's number is not known
   uint32_t liveThreads = 0;
   bool started = false;
+  BlockTime time;                               // modelled
+  uint64_t clusterLatest = 0, clusterReady = 0; // of the cluster's first block: modelled times of its barrier
 
   void start(Worker &on, uint64_t index, uint32_t begin);
   bool finished() const { return liveThreads == 0; }
@@ -138,6 +144,7 @@ struct Worker {
   Launch *launch = nullptr;
   std::vector<OpCount> counts;
   Traffic traffic;
+  Paces paces;
   std::deque<Block> blocks; // those that run together: a block, a cluster, or a cooperative grid
   uint32_t nextClock = 1;   // newer than every shadow entry
   uint64_t threadInstructions = 0, warpInstructions = 0;

@@ -16,11 +16,13 @@ Report runLaunch(Launch &launch) {
   threads = uint32_t(std::min<uint64_t>(threads, gangs));
   const Occupancy occupancy = occupancyOf(program, *launch.chip, launch.threads(), launch.dynamicShared);
   const uint32_t sharedBytes = program.dynamicSharedOffset + launch.dynamicShared;
+  launch.pace.prepare(program, *launch.chip, occupancy, blocks);
   std::atomic<uint64_t> next{0};
   std::deque<Worker> workers(threads);
   auto work = [&](Worker &worker, uint64_t seed) {
     worker.launch = &launch;
     worker.counts.assign(program.code.size(), {});
+    worker.paces.byOperation.resize(program.code.size());
     worker.traffic.begin(*launch.chip, occupancy, sharedBytes, blocks);
     worker.random = launch.options.seed * 0x9E3779B97F4A7C15ull + seed;
     for (uint64_t g; !launch.stop && (g = next++) < gangs;)

@@ -39,6 +39,7 @@ void runCopyAsync(Warp &w, const Op &op) {
   wide.bytes = op.count;
   if (!resolve(w, wide, Space::shared, to) || (from.mask && !resolve(w, wide, Space::global, from)))
     return;
+  joinGroup(w, Wait::copyAsync, copyTime(w, *w.block, u64(std::popcount(from.mask)) * op.count));
   for (u32 l = 0; l < lanes; ++l) {
     if (!(w.mask >> l & 1))
       continue;
@@ -50,12 +51,16 @@ void runCopyAsync(Warp &w, const Op &op) {
 }
 
 void runCommit(Warp &w, const Op &) {
+  commitGroup(w, Wait::copyAsync);
   for (u32 l = 0; l < lanes; ++l)
     w.openGroup[l] += w.mask >> l & 1;
 }
 
 // op.imm: groups that may stay open; -1 for wait_all.
 void runWait(Warp &w, const Op &op) {
+  if (op.imm < 0)
+    commitGroup(w, Wait::copyAsync);
+  waitGroups(w, Wait::copyAsync, op.imm < 0 ? 0 : u64(op.imm));
   for (u32 l = 0; l < lanes; ++l)
     if (op.imm < 0)
       w.openGroup[l] += w.mask >> l & 1;

@@ -89,6 +89,7 @@ u64 laneAddress(const Warp &w, u32 plane, bool wide, s64 offset, u32 lane) {
 
 // A copy out of shared memory: it reads until its bulk group has been waited for.
 void readInBulk(Warp &w, u32 lane, Block &block, u32 offset, u32 bytes) {
+  joinGroup(w, Wait::bulk, copyTime(w, *w.block, bytes));
   if (!w.launch->options.checkShared)
     return;
   w.bulkReads.push_back({lane, w.bulkOpen[lane], offset, bytes, &block});
@@ -96,12 +97,14 @@ void readInBulk(Warp &w, u32 lane, Block &block, u32 offset, u32 bytes) {
 }
 
 void runBulkCommit(Warp &w, const Op &) {
+  commitGroup(w, Wait::bulk);
   for (u32 l = 0; l < lanes; ++l)
     w.bulkOpen[l] += w.mask >> l & 1;
 }
 
 // op.imm: groups that may stay open. The data has been read and written when it returns, or, with .read, been read.
 void runBulkWait(Warp &w, const Op &op) {
+  waitGroups(w, Wait::bulk, u64(op.imm));
   size_t kept = 0;
   for (const Warp::BulkRead &read : w.bulkReads) {
     if (!(w.mask >> read.lane & 1) || read.group + u64(op.imm) >= w.bulkOpen[read.lane]) {

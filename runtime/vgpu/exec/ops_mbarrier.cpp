@@ -17,6 +17,7 @@ void completeIfDone(Mbarrier &m, Block &owner) {
     return;
   ++m.phase;
   m.pending = m.count;
+  m.completedAt = m.readyAt;
   if (!m.regions.empty()) {
     // What the copies wrote is there for those who learn of this phase.
     u32 now = owner.engineTick();
@@ -45,6 +46,7 @@ void runMbarrier(Warp &w, const Op &op) {
   alignas(64) u64 states[lanes] = {};
   u32 done = 0;
   const Mbarrier *seen = nullptr;
+  u64 readyAt = 0;
   for (u32 l = 0; l < lanes; ++l) {
     if (!(w.mask >> l & 1))
       continue;
@@ -108,6 +110,7 @@ void runMbarrier(Warp &w, const Op &op) {
       bool over =
           kind == Kind::parity ? (m->phase & 1) != (w.in<u32>(op.b)[l] & 1) : m->phase != w.in<u64>(op.b)[l] >> 20;
       done |= u32(over) << l;
+      readyAt = std::max(readyAt, m->completedAt);
       if (!over)
         w.poll = {w.pc - 1, address & ((1u << clusterShift) - 1), owner,
                   kind == Kind::parity ? w.in<u32>(op.b)[l] & 1 : w.in<u64>(op.b)[l] >> 20};
@@ -127,8 +130,12 @@ void runMbarrier(Warp &w, const Op &op) {
     w.block->tick(w);
   if (kind == Kind::test || kind == Kind::parity) {
     w.putPredicate(op.d, done);
-    if (done != w.mask) // give the others a turn
+    if (done != w.mask) { // give the others a turn
       w.stop = w.idle = true;
+      pollFailed(w);
+    } else {
+      pollSucceeded(w, readyAt);
+    }
   } else if (op.x) {
     w.put(op.d, states);
   }
@@ -182,6 +189,7 @@ void runCopyArrive(Warp &w, const Op &op) {
     if (!m)
       return;
     w.block->publish(w, m->clock);
+    m->readyAt = std::max(m->readyAt, w.time.groups[0].open);
     if (!op.flag2) // without .noinc the pending count grows by one first
       ++m->pending;
     if (!arriveAt(w, l, *m, *owner, 1, 0))
@@ -200,6 +208,7 @@ void runClusterArrive(Warp &w, const Op &op) {
     w.block->release(w, first.clusterClock);
   w.clusterSeen = first.clusterPhase;
   first.clusterArrived += u32(std::popcount(w.mask));
+  first.clusterLatest = std::max(first.clusterLatest, w.time.now);
   first.tryCompleteCluster();
 }
 void runClusterWait(Warp &w, const Op &) {
@@ -207,6 +216,7 @@ void runClusterWait(Warp &w, const Op &) {
   if (first.clusterPhase <= w.clusterSeen)
     return w.park(Fragment::State::clusterBarrier);
   w.block->acquire(w, first.clusterCompleted);
+  waitUntil(w, Wait::cluster, w.pc - 1, first.clusterReady);
   w.initView = first.clusterInits;
 }
 } // namespace
@@ -254,6 +264,7 @@ bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes
     return false;
   }
   m.pending -= count;
+  m.readyAt = std::max(m.readyAt, w.time.now);
   completeIfDone(m, owner);
   return true;
 }
@@ -266,6 +277,7 @@ bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 
     return false;
   }
   m.regions.emplace_back(offset, bytes);
+  m.readyAt = std::max(m.readyAt, copyTime(w, owner, bytes));
   return arriveAt(w, lane, m, owner, 0, -s64(bytes));
 }
 

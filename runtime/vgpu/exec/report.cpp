@@ -1,8 +1,7 @@
-#include "runtime/vgpu/exec/report.h"
+#include "runtime/vgpu/exec/why.h"
 #include "runtime/vgpu/model/calibration.h"
 #include <algorithm>
 #include <cinttypes>
-#include <map>
 
 namespace tessera::vgpu {
 namespace {
@@ -20,7 +19,8 @@ Counts modelCounts(const Report &r, const Calibration &calibration) {
   // Tensor cores do f64 at twice the rate of the f64 pipe (A100 and H100 datasheets).
   counts.fp64 = pipe(Pipe::wide) + flop(TensorKind::f64) / (2 * lanes) / 2;
   counts.memory = pipe(Pipe::global) + pipe(Pipe::shared) + pipe(Pipe::local) + pipe(Pipe::atomic);
-  counts.other = pipe(Pipe::control) + pipe(Pipe::tensor) + pipe(Pipe::sync);
+  // An instruction whose guard is false in all lanes takes its issue slot too.
+  counts.other = pipe(Pipe::control) + pipe(Pipe::tensor) + pipe(Pipe::sync) + double(r.total.skipped);
   counts.sharedWavefronts = double(r.total.wavefronts);
   counts.l2Bytes = double(r.total.l2) * 32;
   const double repeated = std::max(0.0, counts.l2Bytes - double(r.traffic.distinct));
@@ -102,6 +102,7 @@ Report reportOf(const Launch &launch, std::span<Worker *const> workers) {
     report.threadInstructions += w->threadInstructions;
     report.warpInstructions += w->warpInstructions;
     traffic.push_back(&w->traffic);
+    report.paces.add(w->paces);
     for (size_t i = 0; i < w->counts.size(); ++i)
       report.counts[i].add(w->counts[i]);
   }
@@ -146,27 +147,17 @@ std::string describe(const Launch &launch, const Report &r) {
                 r.total.wavefronts, r.total.idealWavefronts);
   out += line;
   out += explain(r.estimate);
-  // Cost by source line (PTX line where there is no .loc).
-  std::map<std::pair<uint32_t, uint32_t>, OpCount> byLine;
-  for (size_t i = 0; i < program.code.size(); ++i) {
-    const Source &s = program.sources[program.code[i].source];
-    std::pair<uint32_t, uint32_t> key{0, s.line};
-    if (s.loc >= 0)
-      key = {program.module->locations[size_t(s.loc)].file, program.module->locations[size_t(s.loc)].line};
-    byLine[key].add(r.counts[i]);
-  }
-  std::vector<std::pair<std::pair<uint32_t, uint32_t>, OpCount>> hot(byLine.begin(), byLine.end());
-  auto cost = [](const OpCount &c) { return c.issues + c.sectors + c.wavefronts; };
-  std::sort(hot.begin(), hot.end(), [&](const auto &a, const auto &b) { return cost(a.second) > cost(b.second); });
-  for (size_t i = 0; i < hot.size() && i < 12 && hot[i].second.issues; ++i) {
-    const OpCount &c = hot[i].second;
-    auto file = program.module->files.find(hot[i].first.first);
-    std::snprintf(line, sizeof line,
-                  "  %12" PRIu64 " issues %12" PRIu64 " sectors (%" PRIu64 " at best) %12" PRIu64
-                  " wavefronts (%" PRIu64 ")  %s:%u\n",
-                  c.issues, c.sectors, c.idealSectors, c.wavefronts, c.idealWavefronts,
-                  file == program.module->files.end() ? "PTX" : file->second.c_str(), hot[i].first.second);
-    out += line;
+  for (const std::string &remark : remarks(launch, r))
+    out += "  " + remark + "\n";
+  std::vector<LineCost> lines = costBySource(launch, r);
+  if (lines.empty())
+    lines = costByPtxLine(launch, r);
+  for (size_t i = 0; i < lines.size() && i < 12; ++i) {
+    const LineCost &l = lines[i];
+    std::snprintf(line, sizeof line, "  %8.2f us %-7s %12" PRIu64 " issues  ", l.us, std::string(l.bound).c_str(),
+                  l.count.issues);
+    out += line + (l.source.empty() ? "PTX:" + std::to_string(l.ptxLine) : l.source) +
+           (l.why.empty() ? "" : "  " + l.why) + "\n";
   }
   return out;
 }

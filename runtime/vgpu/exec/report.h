@@ -21,6 +21,7 @@ struct Report {
   uint64_t globalRequests = 0, sharedRequests = 0; // warp instructions that reached that memory
   std::array<double, size_t(TensorKind::count)> tensorFlop{};
   Totals traffic; // DRAM
+  Paces paces;    // waits, modelled clocks
   Estimate estimate;
   double modelledUs = 0;
 };

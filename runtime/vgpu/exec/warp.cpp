@@ -36,6 +36,7 @@ void runWarp(Warp &warp, uint32_t slice) {
   const Op *code = warp.launch->program->code.data();
   Worker &worker = *warp.worker;
   OpCount *counts = worker.counts.data();
+  const uint32_t *issue = warp.launch->pace.issue.data();
   warp.stop = false;
   warp.idle = false;
   uint32_t done = 0;
@@ -46,6 +47,7 @@ void runWarp(Warp &warp, uint32_t slice) {
     if (op.guard >= 0)
       mask &= op.guardNegated ? ~warp.predicates[op.guard] : warp.predicates[op.guard];
     OpCount &count = counts[warp.pc];
+    warp.time.now += issue[warp.pc];
     ++warp.pc;
     ++done;
     if (mask == 0 && !op.whole) {

@@ -1,6 +1,7 @@
 // A warp while it runs: 32 lanes in lock step, split into fragments where they diverged.
 #pragma once
 #include "runtime/vgpu/exec/finding.h"
+#include "runtime/vgpu/exec/pace.h"
 #include "runtime/vgpu/exec/program.h"
 #include "runtime/vgpu/exec/shadow.h"
 #include <cstring>
@@ -69,6 +70,7 @@ struct Warp {
   std::vector<uint32_t> predicateStore;
   std::vector<uint8_t> local; // lanes * localBytes
   uint64_t instructions = 0;
+  WarpTime time; // modelled
 
   // The checker's order of events (order.cpp). Vector clocks have an entry for each agent of the cluster (Viewer).
   Viewer viewer;                     // its `now` counts this warp's releases

@@ -40,6 +40,7 @@ bool issueWgmma(Warp &w, const Op &op, u64 descriptorA, u64 descriptorB) {
     return false;
   }
   record.issued |= 1u << w.index % 4;
+  joinGroup(w, Wait::wgmma, tensorTime(w));
   wake(block, w.index / 4 * 4, 4, Fragment::State::warpgroup);
   const RegisterGuard *guard = w.launch->options.checkShared ? guardOf(w) : nullptr;
   if (!guard)
@@ -80,8 +81,10 @@ void runWgmmaFence(Warp &w, const Op &) {
 }
 
 void runWgmmaCommit(Warp &w, const Op &) {
-  if (w.converge(w.alive()))
-    w.wgmmaGroups.push_back(w.wgmmaIssued);
+  if (!w.converge(w.alive()))
+    return;
+  w.wgmmaGroups.push_back(w.wgmmaIssued);
+  commitGroup(w, Wait::wgmma);
 }
 
 void runWgmmaWait(Warp &w, const Op &op) {
@@ -89,6 +92,7 @@ void runWgmmaWait(Warp &w, const Op &op) {
     return;
   if (w.wgmmaGroups.size() <= u64(op.imm))
     return;
+  waitGroups(w, Wait::wgmma, u64(op.imm));
   Block &block = *w.block;
   u64 target = w.wgmmaGroups[w.wgmmaGroups.size() - 1 - size_t(op.imm)];
   if (target <= w.wgmmaDone)

@@ -8,26 +8,6 @@ namespace {
 constexpr double lanes = 32;
 constexpr double schedulersAnSm = 4;
 
-// Lanes an SM and clock: CUDA C++ programming guide, arithmetic throughput table (special: 16 on every arch here).
-struct PipeLanes {
-  double half, integer, special, fp64;
-};
-PipeLanes pipeLanes(uint32_t arch) {
-  switch (arch) {
-  case 70:
-    return {64, 64, 16, 32};
-  case 75:
-    return {64, 64, 16, 2};
-  case 80:
-    return {128, 64, 16, 32};
-  case 86:
-  case 89:
-    return {128, 64, 16, 2};
-  default:
-    return {128, 64, 16, 64}; // sm_90
-  }
-}
-
 // Dense rates over f16's: Ampere and later run tf32 at half, int8 and (from sm_89) fp8 at twice; earlier chips have
 // int8 only (sm_75). A rate of zero means that the chip has no such instruction; its term is then left out.
 double tensorRatio(uint32_t arch, TensorType type) {
@@ -62,6 +42,23 @@ double roundsTime(const Chip &chip, const Calibration &calibration, const Estima
   return full * perSm / rate(perSm) + (rest > 0 ? rest / rate(rest) : 0);
 }
 } // namespace
+
+// Lanes an SM and clock: CUDA C++ programming guide, arithmetic throughput table (special: 16 on every arch here).
+PipeLanes pipeLanes(uint32_t arch) {
+  switch (arch) {
+  case 70:
+    return {64, 64, 16, 32};
+  case 75:
+    return {64, 64, 16, 2};
+  case 80:
+    return {128, 64, 16, 32};
+  case 86:
+  case 89:
+    return {128, 64, 16, 2};
+  default:
+    return {128, 64, 16, 64}; // sm_90
+  }
+}
 
 const std::array<std::string_view, Calibration::count> Calibration::names = {
     "clockShare",      "narrowShare", "stepInstructions", "halfWarps",   "blockClocks", "dramShare", "l2Share",

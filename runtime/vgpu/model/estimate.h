@@ -32,6 +32,12 @@ struct Calibration {
 
 enum class TensorType { f16, tf32, int8, fp8 }; // bf16 runs at f16's rate
 
+// Lanes of an SM by pipe, beside ChipRates::fmaPerClockSm.
+struct PipeLanes {
+  double half, integer, special, fp64;
+};
+PipeLanes pipeLanes(uint32_t arch);
+
 struct LaunchShape {
   double blocks = 1;        // grid_x * grid_y * grid_z
   uint32_t threads = 32;    // of a block
