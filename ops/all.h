@@ -2,6 +2,7 @@
 #pragma once
 #include "ops/arg_max.h"
 #include "ops/attention.h"
+#include "ops/attention_merge.h"
 #include "ops/embedding.h"
 #include "ops/gelu_and_mul.h"
 #include "ops/gemm.h"
@@ -23,7 +24,7 @@
 namespace tessera::ops {
 
 using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
-                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap>;
+                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

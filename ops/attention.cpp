@@ -1,20 +1,26 @@
 #include "ops/attention.h"
-#include "ops/constants.h"
+#include "ops/softmax_state.h"
 #include <cmath>
 
 namespace tessera::ops {
 using namespace dsl;
 
-// o = softmax(q · kᵀ / sqrt(d), causal) · v with K and V in pages. One program owns bm queries of bh heads that share
-// a kv head: their rows are stacked, so a key is read once for all of them. The softmax is rescaled as its maximum
-// grows (Dao, FlashAttention-2, arXiv 2307.08691).
+bool Attention::accepts(Kernel &k, const Config &c) const {
+  return k.require(kvHeads > 0 && heads % kvHeads == 0,
+                   "attention shares a kv head among equally many heads, but there are " + std::to_string(heads) +
+                       " heads for " + std::to_string(kvHeads)) &&
+         k.require(split >= 0 && split % c.bn == 0,
+                   "attention's splits are whole steps of bn = " + std::to_string(c.bn) + " positions, but split is " +
+                       std::to_string(split)) &&
+         k.require(!partial || (split > 0 && !score.sinks),
+                   "attention in parts takes a split and leaves sinks to attention_merge");
+}
+
+// O = softmax(f(q · kᵀ)) · v with K and V in pages. One program owns bm queries of bh heads that share a kv head: their
+// rows are stacked, so a key is read once for all of them. The softmax is rescaled as its maximum grows (Dao,
+// FlashAttention-2, arXiv 2307.08691), and begins anew at every multiple of `split`.
 void Attention::define(Kernel &k, const Config &c) const {
-  if (!k.require(kvHeads > 0 && heads % kvHeads == 0,
-                 "attention shares a kv head among equally many heads, but there are " + std::to_string(heads) +
-                     " heads for " + std::to_string(kvHeads)))
-    return;
-  if (!k.require(heads / kvHeads % c.bh == 0, "attention takes equal parts of the " + std::to_string(heads / kvHeads) +
-                                                  " heads that share a kv head, but bh is " + std::to_string(c.bh)))
+  if (!accepts(k, c))
     return;
   int64_t group = heads / kvHeads, rows = c.bm * c.bh, d = headDim;
   auto [batch, queries, pages, slots] = k.dims("batch", "queries", "pages", "slots");
@@ -23,59 +29,120 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tensor V = k.in("V", cache, {pages, kvHeads, pageSize, d});
   Tensor table = k.in("table", i32, {batch, slots});
   Tensor length = k.in("length", i32, {batch});
-  Tensor o = k.out("o", f32, {batch, queries, heads, d});
+  Tensor slopes = score.alibi ? k.in("slopes", f32, {heads}) : Tensor();
+  Tensor sinks = score.sinks ? k.in("sinks", f32, {heads}) : Tensor();
+  Size splits = partial ? Size(k.dims("splits")) : Size(1);
+  Tensor o =
+      partial ? k.out("acc", f32, {batch, queries, heads, splits, d}) : k.out("o", f32, {batch, queries, heads, d});
+  Tensor stats = partial ? k.out("stats", f32, {batch, queries, heads, splits, 2}) : Tensor();
 
-  auto [b, h, m] = k.parallel(each(batch), blocks(heads, c.bh), blocks(queries, c.bm));
-  Tile kvHead = h.origin / group;
+  auto [b, kvHead, part, inGroup, m] =
+      k.parallel(each(batch), each(kvHeads), each(splits), blocks(group, c.bh), blocks(queries, c.bm));
+  Range h = inGroup + kvHead * group;
   Tile len = load(length(b));
   Tile first = m.origin + (len - queries); // position of the block's first query
   Tile position = reshape(iota(rows), {rows, 1}) / c.bh + first;
   Tile query = reshape(load(q(b, m, h, all)), {rows, d});
+  auto ofHead = [&](const Tensor &x) { return reshape(load(x(h)) + zeros({c.bm, c.bh}), {rows, 1}); };
+  Tile slope = score.alibi ? ofHead(slopes) : Tile();
 
-  // A masked score is -inf and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
-  auto [acc, den, top] =
-      loop(blocks(min(len, first + c.bm), c.bn), carry(zeros({rows, d}), zeros({rows, 1}), full({rows, 1}, lowest)),
-           [&](Range s, Tile acc, Tile den, Tile top) {
-             Tile page = load(table(b, s.pos() / pageSize), s.pos() < len), slot = s.pos() % pageSize;
-             Tile key = load(K(page, kvHead, slot, all), s.col() < len).to(f32); // gathered: [bn, d]
-             Tile value = load(V(page, kvHead, slot, all), s.col() < len).to(f32);
+  // The block's queries see positions in [begin, end), of which a step may start earlier.
+  Tile end = max(score.causal ? min(len, first + c.bm) : len, 0);
+  Tile begin = score.window ? max(first - (score.window - 1), 0) : full({}, 0, i32);
 
-             Tile score = dot(query, trans(key)) * (log2e / std::sqrt(double(d)));
-             score = where(s.row() <= position, score, -infinity);
-             Tile newTop = max(top, reduceMax(score, 1));
-             Tile keep = exp2(top - newTop), p = exp2(score - newTop);
-             return carry(dot(p, value, acc * keep), den * keep + reduceSum(p, 1), newTop);
-           });
-  // Where any position was visible the largest one alone adds 1 to den.
-  store(o(b, m, h, all), reshape(acc / max(den, 1.0), {c.bm, c.bh, d}));
+  // f of scores [rows, bn] in base 2. A masked score is -inf and the running maximum finite, so a wholly masked step
+  // changes nothing, not even a bit.
+  auto scores = [&](Tile product, Tile key) {
+    double scale = score.scale ? score.scale : 1 / std::sqrt(double(d));
+    Tile s =
+        score.softCap ? tanh(product * (scale / score.softCap)) * (score.softCap * log2e) : product * (scale * log2e);
+    if (score.alibi)
+      s = s - slope * (position - key).to(f32) * log2e;
+    Tile visible = score.causal ? key <= position : key < len;
+    if (score.window)
+      visible = visible & (position - key < score.window);
+    return where(visible, s, -infinity);
+  };
+  auto step = [&](Range s, const SoftmaxState &seen) -> SoftmaxState {
+    Tile page = load(table(b, s.pos() / pageSize), s.pos() < len), slot = s.pos() % pageSize;
+    Tile key = load(K(page, kvHead, slot, all), s.col() < len).to(f32); // gathered: [bn, d]
+    Tile value = load(V(page, kvHead, slot, all), s.col() < len).to(f32);
+
+    Tile score = scores(dot(query, trans(key)), s.row());
+    Tile top = max(seen[2], reduceMax(score, 1));
+    Tile keep = exp2(seen[2] - top), p = exp2(score - top);
+    return {dot(p, value, seen[0] * keep), seen[1] * keep + reduceSum(p, 1), top};
+  };
+  // All of [from, to) from nothing, in steps from multiples of bn.
+  auto attend = [&](Tile from, Tile to) -> SoftmaxState {
+    Tile aligned = from / c.bn * c.bn;
+    return loop(blocks(max(to - aligned, 0), c.bn), nothingSeen(rows, d), [&](Range s, Tile acc, Tile den, Tile top) {
+      return step(score.window || split ? s + aligned : s, {acc, den, top});
+    });
+  };
+
+  if (partial) {
+    Tile from = part.to(i32) * split;
+    SoftmaxState seen = attend(max(from, begin), min(from + split, end));
+    store(o(b, m, h, part, all), reshape(seen[0], {c.bm, c.bh, d}));
+    store(stats(b, m, h, part, 0), reshape(seen[1], {c.bm, c.bh}));
+    store(stats(b, m, h, part, 1), reshape(seen[2], {c.bm, c.bh}));
+    return;
+  }
+  SoftmaxState total = nothingSeen(rows, d);
+  if (score.sinks)
+    total = {total[0], full({rows, 1}, 1.0), max(ofHead(sinks) * log2e, lowest)};
+  if (split) {
+    Tile origin = begin / split * split;
+    total = loop(blocks(max(end - origin, 0), split), total, [&](Range s, Tile acc, Tile den, Tile top) {
+      Tile from = s.origin.to(i32) + origin;
+      return merged({acc, den, top}, attend(max(from, begin), min(from + split, end)));
+    });
+  } else {
+    SoftmaxState all = attend(begin, end);
+    total = score.sinks ? merged(total, all) : all;
+  }
+  store(o(b, m, h, all), reshape(mean(total), {c.bm, c.bh, d}));
 }
 
 // Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:
 // more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64).
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
-  int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn), bh = std::min(group, most);
-  while (group % bh)
-    --bh;
+  int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
+  int parts = (group + most - 1) / most, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
   return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn};
 }
 
 Sizes Attention::sizes() {
-  return {{"batch", 1}, {"queries", 1}, {"pages", 64},   {"slots", 64},
-          {"heads", 9}, {"kvHeads", 3}, {"headDim", 64}, {"pageSize", 16}};
+  return {{"batch", 1},    {"queries", 1},   {"pages", 64},  {"slots", 64}, {"heads", 9},  {"kvHeads", 3},
+          {"headDim", 64}, {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},  {"causal", 1}, {"window", 0},
+          {"sinks", 0},    {"split", 0},     {"partial", 0}, {"splits", 1}};
 }
 
 Attention Attention::of(DType dtype, const Sizes &s) {
-  return {int(at(s, "heads")), int(at(s, "kvHeads")), int(at(s, "headDim")), int(at(s, "pageSize")), dtype};
+  ScoreOptions score{.softCap = double(at(s, "softCap")),
+                     .alibi = at(s, "alibi") != 0,
+                     .causal = at(s, "causal") != 0,
+                     .window = int(at(s, "window")),
+                     .sinks = at(s, "sinks") != 0};
+  return {int(at(s, "heads")), int(at(s, "kvHeads")), int(at(s, "headDim")), int(at(s, "pageSize")), dtype, score,
+          int(at(s, "split")), at(s, "partial") != 0};
 }
 
-// Of sequences that fill their slots; a causal mask halves the square of the queries among themselves.
+// Of sequences that fill their slots; a causal mask halves the square of the queries among themselves, and a window
+// leaves a query its width.
 Cost Attention::cost(const Sizes &s) const {
   double batch = double(at(s, "batch")), queries = double(at(s, "queries")), length = double(at(s, "slots")) * pageSize;
-  double visible = queries * length - queries * (queries - 1) / 2;
+  double visible = queries * length - (score.causal ? queries * (queries - 1) / 2 : 0), read = length;
+  if (score.window) {
+    visible = std::min(visible, queries * score.window);
+    read = std::min(read, queries + score.window - 1);
+  }
+  double out = partial ? double(at(s, "splits")) * (headDim + 2) : headDim;
   return {4 * batch * heads * headDim * visible,
-          batch * headDim * (2 * length * kvHeads * info(cache).bits / 8 + 2 * queries * heads * 4)};
+          batch * (headDim * 2 * read * kvHeads * info(cache).bits / 8 + queries * heads * 4 * (headDim + out))};
 }
 
 } // namespace tessera::ops

@@ -1,22 +1,40 @@
-// Attention: causal softmax attention over a paged cache, for prefill, append and decode.
+// Attention: softmax attention over a paged cache, for prefill, append and decode, whole or in splits.
 #pragma once
 #include "dsl/dsl.h"
 #include "ops/catalogue.h"
 
 namespace tessera::ops {
 
-// q f32 [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads, pageSize, headDim]; table i32 [batch,
-// slots]; length i32 [batch]; o f32 like q. length counts the queries, which are the sequence's last positions;
-// position p lies in page table[b, p / pageSize] at offset p % pageSize. o = softmax(q · kᵀ / sqrt(headDim), causal) ·
-// v; a query before position 0 (length < queries) gives zeros. Slots at or past the length are never read. Head h reads
-// kv head h / (heads / kvHeads). A query's row has the same bits for every bh, bm, batch and page size.
+// What is done to the scores, in this order: scale, soft cap, ALiBi, mask, sinks.
+struct ScoreOptions {
+  double scale = 0;   // 0: 1 / sqrt(headDim)
+  double softCap = 0; // score = cap · tanh(score / cap); 0: none
+  bool alibi = false; // score -= slopes[head] · (query's position - key's position)
+  bool causal = true; // keys up to the query's own position only
+  int window = 0;     // only the last `window` positions up to the query's, itself included; 0: all
+  bool sinks = false; // one more score a head, sinks[head], which takes weight and has no value
+};
+
+// Arguments in launch order: q f32 [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads, pageSize,
+// headDim]; table i32 [batch, slots]; length i32 [batch]; slopes f32 [heads] if alibi; sinks f32 [heads] if sinks; then
+//   o f32 like q, or if partial
+//   acc f32 [batch, queries, heads, splits, headDim] and stats f32 [batch, queries, heads, splits, 2] (den, top), which
+//   AttentionMerge makes into o. `split` must then be positive; splits · split >= every length. No sinks here.
+// length counts the queries, which are the sequence's last positions; position p lies in page table[b, p / pageSize] at
+// offset p % pageSize. o = softmax(scores) · v; a query that sees nothing (length < queries) gives zeros. Slots at or
+// past the length are never read; table entries of visible positions are not checked. Head h reads kv head
+// h / (heads / kvHeads). A query's row has the same bits for every bh, bm, batch and page size, and whether its splits
+// were programs of their own or not.
 struct Attention {
   static constexpr std::string_view name = "attention";
   int heads = 9, kvHeads = 3, headDim = 64, pageSize = 16;
   DType cache = f16;
+  ScoreOptions score = {};
+  int split = 0; // positions whose softmax is taken alone and then merged, from multiples of it; 0: all
+  bool partial = false;
 
   struct Config {
-    int bh = 3, bm = 2, bn = 16; // heads of one kv head (a divisor) and queries a program owns, positions a step takes
+    int bh = 3, bm = 2, bn = 16; // heads of one kv head and queries a program owns, positions a step takes
     template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn); }
   };
   // `queries`: about how many a sequence brings; 1 is decoding.
@@ -27,6 +45,9 @@ struct Attention {
   static Sizes sizes();
   static Attention of(DType dtype, const Sizes &sizes);
   Cost cost(const Sizes &sizes) const;
+
+private:
+  bool accepts(dsl::Kernel &k, const Config &c) const;
 };
 
 } // namespace tessera::ops

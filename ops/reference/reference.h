@@ -70,15 +70,34 @@ struct CacheShape {
 };
 std::vector<double> kvAppend(CacheShape shape, Values cache, Values k, Ints slots);
 
-// o = softmax(q · kᵀ / sqrt(headDim), causal) · v. q [batch, queries, heads, headDim]; k and v in pages; table
-// [batch, slots]; length [batch] counts the queries, which are the last positions. Head h reads kv head
-// h / (heads / kvHeads). A query before position 0 (length < queries) gives zeros.
+// o = softmax(scores) · v. q [batch, queries, heads, headDim]; k and v in pages; table [batch, slots]; length [batch]
+// counts the queries, which are the last positions. Head h reads kv head h / (heads / kvHeads). A query that sees
+// nothing (length < queries) gives zeros.
 struct AttentionShape {
   int64_t batch, queries, heads, slots;
   CacheShape cache;
 };
+// What becomes of a query at position i and a key at position j, in this order (as in vLLM's CPU reference):
+// s = scale q · k; s = cap tanh(s / cap); s -= slope[head] (i - j); s = -inf unless visible; then softmax with
+// exp(sink[head]) added to the denominator. Empty lists and zeros switch a step off.
+struct Scores {
+  double scale = 0; // 0: 1 / sqrt(headDim)
+  double softCap = 0;
+  bool causal = true; // j <= i
+  int64_t window = 0; // i - j < window
+  std::vector<double> slopes, sinks;
+};
 template <class T>
-std::vector<T> attention(const AttentionShape &shape, Values q, Values k, Values v, Ints table, Ints length);
+std::vector<T> attention(const AttentionShape &shape, Values q, Values k, Values v, Ints table, Ints length,
+                         const Scores &scores = {});
+
+// The slopes of ALiBi (Press et al., arXiv 2108.12409) for any number of heads: 2^(-8 (i+1) / n) for n = the largest
+// power of two, then every other slope of 2n.
+std::vector<double> alibiSlopes(int64_t heads);
+
+// Softmax-weighted sums over parts of the keys, joined: acc [rows, splits, d], den and top [rows, splits], where top is
+// in base 2 and the sums are of 2^(s - top); sink [rows] (base e) or empty.
+std::vector<double> attentionMerge(int64_t splits, int64_t d, Values acc, Values den, Values top, Values sink);
 
 // y[t, i] = silu(x[t, i]) · x[t, d + i]; x [T, 2d].
 template <class T> std::vector<T> siluAndMul(Values x, int64_t d);

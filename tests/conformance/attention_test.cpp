@@ -1,89 +1,12 @@
 // Attention over a paged cache against its oracle: ragged shapes, scattered pages, NaN in every unused slot.
-#include "ops/attention.h"
-#include "ops/reference/error.h"
-#include "ops/reference/formats.h"
-#include "ops/reference/reference.h"
+#include "tests/conformance/attention_case.h"
 #include "tests/conformance/on_target.h"
-#include <numeric>
 
 using namespace tessera;
 using namespace tessera::conformance;
 
 class AttentionTest : public OnTarget {};
 INSTANTIATE_TEST_SUITE_P(, AttentionTest, testing::ValuesIn(runnableTargets()), targetName);
-
-// Sequences of given lengths; position p of sequence b has the same q, k and v whatever the pages are.
-struct Sequences {
-  ops::Attention op;
-  std::vector<int32_t> lengths;
-
-  std::vector<float> vector(int64_t b, int64_t p, int64_t head, uint32_t kind) const {
-    return randomFloats(op.headDim, uint32_t(((b * 40503 + p) * 977 + head) * 3 + kind));
-  }
-};
-
-// What a scheduler would hand to the kernel: pages in random order with gaps, NaN wherever nothing was written, and
-// table entries past a sequence's pages that would fault if they were followed.
-struct Paged {
-  reference::AttentionShape shape;
-  std::vector<float> q, k, v;
-  std::vector<int32_t> table, length;
-};
-static Paged layOut(const Sequences &s, int64_t queries) {
-  const ops::Attention &op = s.op;
-  int64_t batch = int64_t(s.lengths.size()), size = op.pageSize, d = op.headDim;
-  int64_t slots = (*std::ranges::max_element(s.lengths) + size - 1) / size + 2, pages = 2 * batch * slots;
-  Paged paged{{batch, queries, op.heads, slots, {pages, op.kvHeads, size, d}}, {}, {}, {}, {}, s.lengths};
-  std::vector<int32_t> order(pages);
-  std::iota(order.begin(), order.end(), 0);
-  std::shuffle(order.begin(), order.end(), std::mt19937(uint32_t(size)));
-  paged.k.assign(pages * op.kvHeads * size * d, NAN);
-  paged.v = paged.k;
-  paged.table.assign(batch * slots, 0x7fffffff);
-  for (int64_t b = 0; b < batch; ++b) {
-    for (int64_t p = 0; p < s.lengths[b]; ++p) {
-      int32_t page = paged.table[b * slots + p / size] = order[b * slots + p / size];
-      for (int64_t h = 0; h < op.kvHeads; ++h) {
-        int64_t at = ((page * op.kvHeads + h) * size + p % size) * d;
-        std::ranges::copy(s.vector(b, p, h, 1), &paged.k[at]);
-        std::ranges::copy(s.vector(b, p, h, 2), &paged.v[at]);
-      }
-    }
-    for (int64_t i = 0; i < queries; ++i)
-      for (int64_t h = 0; h < op.heads; ++h)
-        std::ranges::copy(s.vector(b, s.lengths[b] - queries + i, h, 0), std::back_inserter(paged.q));
-  }
-  return paged;
-}
-
-static std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p,
-                              ops::Attention::Config config) {
-  const auto &[batch, queries, heads, slots, cache] = p.shape;
-  Shape pages{cache.pages, cache.kvHeads, cache.pageSize, cache.headDim};
-  Argument o = Argument::out(f32, {batch, queries, heads, cache.headDim});
-  launch(target, trace(op, config),
-         {Argument::in(f32, {batch, queries, heads, cache.headDim}, p.q), Argument::in(op.cache, pages, p.k),
-          Argument::in(op.cache, pages, p.v), Argument::in({batch, slots}, p.table), Argument::in({batch}, p.length),
-          o});
-  return o.floats();
-}
-
-static void check(const Target &target, const Sequences &s, int64_t queries) {
-  Paged paged = layOut(s, queries);
-  std::vector<float> o = run(target, s.op, paged, s.op.defaultConfig(target, queries));
-  auto stored = [&](const std::vector<float> &x) {
-    return widen(reference::decode(s.op.cache, reference::encode(s.op.cache, x)));
-  };
-  std::vector<double> q = widen(paged.q), k = stored(paged.k), v = stored(paged.v);
-  std::vector<double> oracle = reference::attention<double>(paged.shape, q, k, v, paged.table, paged.length);
-  std::vector<float> low = reference::attention<float>(paged.shape, q, k, v, paged.table, paged.length);
-  std::string what = std::to_string(s.op.heads) + "/" + std::to_string(s.op.kvHeads) +
-                     " d=" + std::to_string(s.op.headDim) + " page=" + std::to_string(s.op.pageSize) +
-                     " batch=" + std::to_string(s.lengths.size()) + " kv=" + std::to_string(s.lengths[0]) +
-                     " q=" + std::to_string(queries) + " " + std::string(name(s.op.cache));
-  EXPECT_LE(reference::nmse(o, oracle), 1e-10) << what;
-  EXPECT_LE(reference::maxError(o, oracle), reference::adaptiveBound(low, oracle)) << what;
-}
 
 TEST_P(AttentionTest, DecodesOneTokenASequence) {
   check(target(), {{9, 3, 64, 16, f16}, {54, 1, 16, 97}}, 1);

@@ -159,6 +159,34 @@ TEST(Reference, AttentionOfEqualKeysIsTheMeanOfTheVisibleValues) {
   EXPECT_DOUBLE_EQ(o[2], 20.0);
 }
 
+TEST(Reference, AttentionCapsTiltsHidesAndSinksItsScores) {
+  // One head of one coordinate, one query at position 2 over keys 1, 2, 3 with values 10, 20, 30.
+  AttentionShape s{1, 1, 1, 3, {3, 1, 1, 1}};
+  std::vector<double> q{1}, k{1, 2, 3}, v{10, 20, 30};
+  std::vector<int32_t> table{0, 1, 2}, length{3};
+  auto o = [&](const Scores &scores) { return attention<double>(s, q, k, v, table, length, scores)[0]; };
+  auto expected = [](std::vector<double> scores, double sink = -INFINITY) {
+    double sum = std::exp(sink), weighted = 0;
+    for (size_t i = 0; i < scores.size(); ++i)
+      sum += std::exp(scores[i]), weighted += std::exp(scores[i]) * 10 * double(i + 4 - scores.size());
+    return weighted / sum;
+  };
+  EXPECT_DOUBLE_EQ(o({}), expected({1, 2, 3}));
+  EXPECT_DOUBLE_EQ(o({.scale = 0.5}), expected({0.5, 1, 1.5}));
+  EXPECT_DOUBLE_EQ(o({.softCap = 2}), expected({2 * std::tanh(0.5), 2 * std::tanh(1), 2 * std::tanh(1.5)}));
+  EXPECT_DOUBLE_EQ(o({.window = 2}), expected({2, 3}));
+  EXPECT_DOUBLE_EQ(o({.slopes = {0.25}}), expected({1 - 0.5, 2 - 0.25, 3}));
+  EXPECT_DOUBLE_EQ(o({.sinks = {1.5}}), expected({1, 2, 3}, 1.5));
+  EXPECT_DOUBLE_EQ(attention<double>({1, 1, 1, 3, {3, 1, 1, 1}}, q, k, v, table, std::vector<int32_t>{2})[0],
+                   expected({1, 2}) - 10);
+}
+
+TEST(Reference, AlibiSlopesOfAnyNumberOfHeads) {
+  EXPECT_EQ(alibiSlopes(8), (std::vector<double>{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.0078125, 0.00390625}));
+  std::vector<double> six = alibiSlopes(6); // four of four, then the first and third of eight
+  EXPECT_EQ(six, (std::vector<double>{0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125}));
+}
+
 TEST(Reference, RopeTurnsPairsByTheirPosition) {
   RopeTables tables = ropeTables(2, 2, 10000.0);
   std::vector<double> x{1, 0, 7, 1, 0, 7}; // two tokens, one head of 3, 2 coordinates turn

@@ -58,8 +58,11 @@ TEST(Ops, RequestsThatMakeNoSenseAreRefused) {
         {"rope", {.sizes = {{"rotaryDim", 128}}}, "rope turns an even number of a head's 64 coordinates, not 128"},
         {"rope", {.sizes = {{"rotaryDim", 0}}}, "rope turns an even number of a head's 64 coordinates, not 0"},
         {"attention",
-         {.config = "bh=2"},
-         "attention takes equal parts of the 3 heads that share a kv head, but bh is 2"},
+         {.config = "bn=16", .sizes = {{"split", 40}}},
+         "attention's splits are whole steps of bn = 16 positions, but split is 40"},
+        {"attention",
+         {.sizes = {{"partial", 1}}},
+         "attention in parts takes a split and leaves sinks to attention_merge"},
         {"quantize", {.config = "bd=48"}, "quantize takes whole groups of 32 columns, but bd is 48"}})
     EXPECT_EQ(endsWith(refusal(op, request), sentence), sentence);
 }

@@ -1,0 +1,112 @@
+#include "tests/conformance/attention_case.h"
+#include "ops/attention_merge.h"
+#include "ops/reference/error.h"
+#include "ops/reference/formats.h"
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <numeric>
+
+namespace tessera::conformance {
+
+std::vector<float> Sequences::vector(int64_t b, int64_t p, int64_t head, uint32_t kind) const {
+  return randomFloats(op.headDim, uint32_t(((b * 40503 + p) * 977 + head) * 3 + kind));
+}
+
+Paged layOut(const Sequences &s, int64_t queries) {
+  const ops::Attention &op = s.op;
+  int64_t batch = int64_t(s.lengths.size()), size = op.pageSize, d = op.headDim;
+  int64_t slots = (*std::ranges::max_element(s.lengths) + size - 1) / size + 2, pages = 2 * batch * slots;
+  Paged paged{{batch, queries, op.heads, slots, {pages, op.kvHeads, size, d}}, {}, {}, {}, {}, s.lengths};
+  std::vector<int32_t> order(pages);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(uint32_t(size)));
+  paged.k.assign(pages * op.kvHeads * size * d, NAN);
+  paged.v = paged.k;
+  paged.table.assign(batch * slots, 0x7fffffff);
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t p = 0; p < s.lengths[b]; ++p) {
+      int32_t page = paged.table[b * slots + p / size] = order[b * slots + p / size];
+      for (int64_t h = 0; h < op.kvHeads; ++h) {
+        int64_t at = ((page * op.kvHeads + h) * size + p % size) * d;
+        std::ranges::copy(s.vector(b, p, h, 1), &paged.k[at]);
+        std::ranges::copy(s.vector(b, p, h, 2), &paged.v[at]);
+      }
+    }
+    for (int64_t i = 0; i < queries; ++i)
+      for (int64_t h = 0; h < op.heads; ++h)
+        std::ranges::copy(s.vector(b, s.lengths[b] - queries + i, h, 0), std::back_inserter(paged.q));
+  }
+  return paged;
+}
+
+std::vector<float> slopesOf(const ops::Attention &op) {
+  std::vector<double> slopes = reference::alibiSlopes(op.heads);
+  return {slopes.begin(), slopes.end()};
+}
+std::vector<float> sinksOf(const ops::Attention &op) { return randomFloats(op.heads, 77, 2); }
+
+std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config) {
+  const auto &[batch, queries, heads, slots, cache] = p.shape;
+  Shape pages{cache.pages, cache.kvHeads, cache.pageSize, cache.headDim};
+  std::vector<Argument> arguments{Argument::in(f32, {batch, queries, heads, cache.headDim}, p.q),
+                                  Argument::in(op.cache, pages, p.k), Argument::in(op.cache, pages, p.v),
+                                  Argument::in({batch, slots}, p.table), Argument::in({batch}, p.length)};
+  if (op.score.alibi)
+    arguments.push_back(Argument::in(f32, {heads}, slopesOf(op)));
+  ops::Attention kernel = op;
+  if (op.partial)
+    kernel.score.sinks = false;
+  else if (op.score.sinks)
+    arguments.push_back(Argument::in(f32, {heads}, sinksOf(op)));
+  Argument o = Argument::out(f32, {batch, queries, heads, cache.headDim});
+  if (!op.partial) {
+    arguments.push_back(o);
+    launch(target, trace(kernel, config), arguments);
+    return o.floats();
+  }
+  int64_t splits = *std::ranges::max_element(p.length) / op.split + 2; // one or two that are empty
+  Argument acc = Argument::out(f32, {batch, queries, heads, splits, cache.headDim}),
+           stats = Argument::out(f32, {batch, queries, heads, splits, 2});
+  arguments.insert(arguments.end(), {acc, stats});
+  launch(target, trace(kernel, config), arguments);
+  ops::AttentionMerge merge{op.heads, op.headDim, op.split, op.score.sinks};
+  std::vector<Argument> parts{acc, stats, arguments[4]};
+  if (op.score.sinks)
+    parts.push_back(Argument::in(f32, {heads}, sinksOf(op)));
+  parts.push_back(o);
+  launch(target, trace(merge, merge.defaultConfig(target)), parts);
+  return o.floats();
+}
+
+static std::string describe(const Sequences &s, int64_t queries) {
+  const ops::ScoreOptions &f = s.op.score;
+  return std::to_string(s.op.heads) + "/" + std::to_string(s.op.kvHeads) + " d=" + std::to_string(s.op.headDim) +
+         " page=" + std::to_string(s.op.pageSize) + " batch=" + std::to_string(s.lengths.size()) +
+         " kv=" + std::to_string(s.lengths[0]) + " q=" + std::to_string(queries) + " " + std::string(name(s.op.cache)) +
+         " cap=" + std::to_string(f.softCap) + " window=" + std::to_string(f.window) + (f.alibi ? " alibi" : "") +
+         (f.sinks ? " sinks" : "") + (f.causal ? "" : " not causal") + " split=" + std::to_string(s.op.split) +
+         (s.op.partial ? " partial" : "");
+}
+
+void check(const Target &target, const Sequences &s, int64_t queries) {
+  Paged paged = layOut(s, queries);
+  std::vector<float> o = run(target, s.op, paged, s.op.defaultConfig(target, queries));
+  auto stored = [&](const std::vector<float> &x) {
+    return widen(reference::decode(s.op.cache, reference::encode(s.op.cache, x)));
+  };
+  std::vector<double> q = widen(paged.q), k = stored(paged.k), v = stored(paged.v);
+  const ops::ScoreOptions &f = s.op.score;
+  reference::Scores scores{f.scale, f.softCap, f.causal, f.window, {}, {}};
+  if (f.alibi)
+    scores.slopes = widen(slopesOf(s.op));
+  if (f.sinks)
+    scores.sinks = widen(sinksOf(s.op));
+  std::vector<double> oracle = reference::attention<double>(paged.shape, q, k, v, paged.table, paged.length, scores);
+  std::vector<float> low = reference::attention<float>(paged.shape, q, k, v, paged.table, paged.length, scores);
+  EXPECT_LE(reference::nmse(o, oracle), 1e-10) << describe(s, queries);
+  EXPECT_LE(reference::maxError(o, oracle), reference::adaptiveBound(low, oracle, f.softCap ? 3 : 2))
+      << describe(s, queries);
+}
+
+} // namespace tessera::conformance
