@@ -1,6 +1,7 @@
 // What the families of asynchronous operations share: finishing copies, arriving at an mbarrier.
 #pragma once
 #include "runtime/vgpu/exec/ops.h"
+#include <functional>
 
 namespace tessera::vgpu {
 
@@ -13,5 +14,14 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner);
 bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes);
 // An asynchronous copy wrote [offset, offset + bytes) of `owner`, and tells this mbarrier.
 bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes);
+
+// A delivery into shared memory: where to, the mbarrier that counts its bytes, to which blocks of the cluster (0: to
+// the addressed one). A reduction needs its destination to be there already, and races with no other reduction.
+struct Delivery {
+  u32 address, barrier, bytes, multicast;
+  bool reduces = false;
+};
+// `write` puts the data at an offset of a block. False after it reported a fault.
+bool deliver(Warp &w, u32 lane, const Delivery &to, const std::function<void(Block &, u32)> &write);
 
 } // namespace tessera::vgpu

@@ -22,6 +22,7 @@ void addWmmaOps(OpTable &table);
 void addAsyncOps(OpTable &table);
 void addMbarrierOps(OpTable &table);
 void addBulkOps(OpTable &table);
+void addRemoteOps(OpTable &table);
 void addWgmmaOps(OpTable &table);
 
 // The run for a type out of a functor whose `f<T>` is the lane's arithmetic; null for other types.

@@ -2,6 +2,7 @@
 #include "runtime/vgpu/exec/access.h"
 #include "runtime/vgpu/exec/families.h"
 #include "runtime/vgpu/exec/numeric.h"
+#include "runtime/vgpu/exec/reduction.h"
 #include <mutex>
 
 namespace tessera::vgpu {
@@ -270,6 +271,81 @@ bool atomic(Decoder &d, const Instruction &i, Op &op) {
   return d.ok() && op.run;
 }
 } // namespace
+
+namespace {
+template <class T> void reduceOne(Kind kind, u8 *to, const u8 *from) {
+  using W = Word<T>;
+  W value;
+  std::memcpy(&value, from, sizeof value);
+  auto *at = reinterpret_cast<W *>(to);
+  W old = __atomic_load_n(at, __ATOMIC_RELAXED), next;
+  do
+    next = std::bit_cast<W>(apply<T>(kind, std::bit_cast<T>(old), std::bit_cast<T>(value), std::bit_cast<T>(value)));
+  while (!__atomic_compare_exchange_n(at, &old, next, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+}
+template <class T, Kind kind> void reduce(u8 *to, const u8 *from) { reduceOne<T>(kind, to, from); }
+template <class T> Reduce reduceInteger(Kind kind) {
+  switch (kind) {
+  case Kind::bitAnd:
+    return reduce<T, Kind::bitAnd>;
+  case Kind::bitOr:
+    return reduce<T, Kind::bitOr>;
+  case Kind::bitXor:
+    return reduce<T, Kind::bitXor>;
+  case Kind::add:
+    return reduce<T, Kind::add>;
+  case Kind::inc:
+    return sizeof(T) == 4 && std::is_unsigned_v<T> ? Reduce(reduce<T, Kind::inc>) : nullptr;
+  case Kind::dec:
+    return sizeof(T) == 4 && std::is_unsigned_v<T> ? Reduce(reduce<T, Kind::dec>) : nullptr;
+  case Kind::min:
+    return reduce<T, Kind::min>;
+  case Kind::max:
+    return reduce<T, Kind::max>;
+  default:
+    return nullptr;
+  }
+}
+template <class T> Reduce reduceFloat(Kind kind, bool ordered) {
+  return kind == Kind::add              ? Reduce(reduce<T, Kind::add>)
+         : ordered && kind == Kind::min ? Reduce(reduce<T, Kind::min>)
+         : ordered && kind == Kind::max ? Reduce(reduce<T, Kind::max>)
+                                        : nullptr;
+}
+} // namespace
+
+u8 reductionKind(const Instruction &i) {
+  constexpr std::string_view names[] = {"and", "or", "xor", "", "", "add", "inc", "dec", "min", "max"};
+  for (u8 k = 0; k < 10; ++k)
+    if (!names[k].empty() && i.has(names[k]))
+      return k;
+  return 0xff;
+}
+
+Reduce reductionOf(Type type, u8 kind) {
+  switch (type) {
+  case Type::b32:
+  case Type::u32:
+    return reduceInteger<u32>(Kind(kind));
+  case Type::s32:
+    return reduceInteger<s32>(Kind(kind));
+  case Type::b64:
+  case Type::u64:
+    return reduceInteger<u64>(Kind(kind));
+  case Type::s64:
+    return reduceInteger<s64>(Kind(kind));
+  case Type::f32:
+    return reduceFloat<float>(Kind(kind), false);
+  case Type::f64:
+    return reduceFloat<double>(Kind(kind), false);
+  case Type::f16:
+    return reduceFloat<F16>(Kind(kind), true);
+  case Type::bf16:
+    return reduceFloat<Bf16>(Kind(kind), true);
+  default:
+    return nullptr;
+  }
+}
 
 void addAtomicOps(OpTable &table) {
   table["atom"] = atomic;

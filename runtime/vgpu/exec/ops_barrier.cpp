@@ -140,6 +140,7 @@ const OpTable &opTable() {
     addAsyncOps(*made);
     addMbarrierOps(*made);
     addBulkOps(*made);
+    addRemoteOps(*made);
     addWgmmaOps(*made);
     return made;
   }();

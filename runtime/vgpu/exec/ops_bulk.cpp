@@ -4,6 +4,7 @@
 #include "runtime/vgpu/exec/access.h"
 #include "runtime/vgpu/exec/async.h"
 #include "runtime/vgpu/exec/families.h"
+#include "runtime/vgpu/exec/reduction.h"
 #include "runtime/vgpu/exec/tensor_map.h"
 
 namespace tessera::vgpu {
@@ -44,7 +45,9 @@ using ptx::Operand;
 using ptx::Space;
 using ptx::Type;
 
-Block *blockOf(Warp &w, u32 lane, u32 address, u64 bytes) {
+} // namespace
+
+static Block *blockOf(Warp &w, u32 lane, u32 address, u64 bytes) {
   u32 rank = address >> clusterShift, offset = address & ((1u << clusterShift) - 1);
   if (rank > w.block->cluster.size()) {
     w.fail(Fault::bounds, lane, address, "shared memory of a block that the cluster does not have");
@@ -60,29 +63,31 @@ Block *blockOf(Warp &w, u32 lane, u32 address, u64 bytes) {
   return block;
 }
 
-// Delivers `bytes` to [offset) of every destination block and tells its mbarrier. `scatter` writes the data.
-template <class Write>
-bool deliver(Warp &w, u32 lane, u32 address, u32 barrier, u32 bytes, u32 multicast, Write write) {
-  u32 offset = address & ((1u << clusterShift) - 1);
-  auto one = [&](u32 to, u32 mbarrier) {
-    Block *block = blockOf(w, lane, to, bytes), *owner = nullptr;
-    if (!block || !checkShared(w, *block, lane, offset, bytes, SharedUse::beginAsync))
+bool deliver(Warp &w, u32 lane, const Delivery &to, const std::function<void(Block &, u32)> &write) {
+  u32 offset = to.address & ((1u << clusterShift) - 1);
+  auto one = [&](u32 address, u32 mbarrier) {
+    Block *block = blockOf(w, lane, address, to.bytes), *owner = nullptr;
+    if (!block)
+      return false;
+    SharedUse use = to.reduces ? SharedUse::atomicUpdate : SharedUse::beginAsync;
+    if (!checkShared(w, *block, lane, offset, to.bytes, use))
       return false;
     Mbarrier *m = mbarrierAt(w, lane, mbarrier, owner);
     if (!m)
       return false;
     write(*block, offset);
-    return completeCopy(w, lane, *m, *owner, offset, bytes);
+    return completeCopy(w, lane, *m, *owner, offset, to.bytes);
   };
-  if (multicast == 0)
-    return one(address, barrier);
-  u32 low = barrier & ((1u << clusterShift) - 1);
+  if (to.multicast == 0)
+    return one(to.address, to.barrier);
+  u32 low = to.barrier & ((1u << clusterShift) - 1);
   for (u32 r = 0; r < w.block->cluster.size(); ++r)
-    if ((multicast >> r & 1) && !one((r + 1) << clusterShift | offset, (r + 1) << clusterShift | low))
+    if ((to.multicast >> r & 1) && !one((r + 1) << clusterShift | offset, (r + 1) << clusterShift | low))
       return false;
   return true;
 }
 
+namespace {
 u64 laneAddress(const Warp &w, u32 plane, bool wide, s64 offset, u32 lane) {
   return wide ? w.in<u64>(plane)[lane] + u64(offset) : u32(w.in<u32>(plane)[lane] + u32(offset));
 }
@@ -129,8 +134,10 @@ void countBytes(Warp &w, u64 bytes) {
 
 // more: [0] mbarrier plane, [1] its offset, [2] wide, [3] multicast plane or nowhere.
 // op.a/op.imm destination, op.b/op.y source, op.c size plane; op.flag: bit 0 wide destination, bit 1 wide source;
-// op.flag2: 0 global to shared, 1 shared to shared, 2 shared to global.
+// op.flag2: 0 global to shared, 1 shared to shared, 2 shared to global; op.x: type | kind + 1 << 8 of a reduction.
 void runBulk(Warp &w, const Op &op) {
+  Reduce reduce = op.x ? reductionOf(Type(op.x & 255), u8((op.x >> 8) - 1)) : nullptr;
+  u32 element = op.x ? bytesOf(Type(op.x & 255)) : 1;
   for (u32 l = 0; l < lanes; ++l) {
     if (!(w.mask >> l & 1))
       continue;
@@ -149,7 +156,11 @@ void runBulk(Warp &w, const Op &op) {
       u8 *at = globalBytes(w, l, to, bytes, true);
       if (!at)
         return;
-      std::memcpy(at, block->shared.data() + source, bytes);
+      const u8 *data = block->shared.data() + source;
+      if (!reduce)
+        std::memcpy(at, data, bytes);
+      for (u32 e = 0; reduce && e < bytes; e += element)
+        reduce(at + e, data + e);
       readInBulk(w, l, *block, source, bytes);
       continue;
     }
@@ -165,8 +176,13 @@ void runBulk(Warp &w, const Op &op) {
       return;
     auto barrier = u32(laneAddress(w, op.more[0], op.more[2], s32(op.more[1]), l));
     u32 multicast = op.more[3] == nowhere ? 0 : w.in<u32>(op.more[3])[l] & 0xffff;
-    if (!deliver(w, l, u32(to), barrier, bytes, multicast,
-                 [&](Block &block, u32 offset) { std::memcpy(block.shared.data() + offset, data, bytes); }))
+    if (!deliver(w, l, {u32(to), barrier, bytes, multicast, reduce != nullptr}, [&](Block &block, u32 offset) {
+          u8 *at = block.shared.data() + offset;
+          if (!reduce)
+            std::memcpy(at, data, bytes);
+          for (u32 e = 0; reduce && e < bytes; e += element)
+            reduce(at + e, data + e);
+        }))
       return;
   }
 }
@@ -217,7 +233,14 @@ bool tensorMapAt(Warp &w, u32 lane, u64 address, u32 rank, TensorMap &map) {
   return true;
 }
 
-// op.a/op.imm: tensor map; op.b/op.y: shared address; op.x: rank; op.flag2: 0 load, 1 store, 2.. reduce;
+// The reduction of a tensor map's element type (CUtensorMapDataType), where it has one.
+Reduce reduceAs(u32 type, u8 kind) {
+  constexpr Type types[] = {Type::none, Type::none, Type::u32,  Type::s32, Type::u64,  Type::s64, Type::f16,
+                            Type::f32,  Type::none, Type::bf16, Type::f32, Type::none, Type::none};
+  return type < std::size(types) && types[type] != Type::none ? reductionOf(types[type], kind) : nullptr;
+}
+
+// op.a/op.imm: tensor map; op.b/op.y: shared address; op.x: rank; op.flag2: 0 load, 1 store, 2 reduce by op.count;
 // more: mbarrier plane, offset, wide, multicast, then coordinates.
 void runTensor(Warp &w, const Op &op) {
   for (u32 l = 0; l < lanes; ++l) {
@@ -256,7 +279,7 @@ void runTensor(Warp &w, const Op &op) {
         return;
       auto barrier = u32(laneAddress(w, op.more[0], op.more[2], s32(op.more[1]), l));
       u32 multicast = op.more[3] == nowhere ? 0 : w.in<u32>(op.more[3])[l] & 0xffff;
-      if (!deliver(w, l, shared, barrier, bytes, multicast, [&](Block &block, u32 offset) {
+      if (!deliver(w, l, {shared, barrier, bytes, multicast}, [&](Block &block, u32 offset) {
             // Whole 16-byte chunks move under the swizzle.
             for (u32 at = 0; at < bytes; at += 16) {
               u32 to = swizzled(offset + at, map.swizzle);
@@ -267,8 +290,12 @@ void runTensor(Warp &w, const Op &op) {
       continue;
     }
     Block *block = blockOf(w, l, shared, bytes);
+    shared &= (1u << clusterShift) - 1;
     if (!block || !checkShared(w, *block, l, shared, bytes, SharedUse::readAsync))
       return;
+    Reduce reduce = op.flag2 == 1 ? nullptr : reduceAs(map.type, op.count);
+    if (op.flag2 != 1 && !reduce)
+      return w.fail(Fault::illegal, l, shared, "the tensor's elements have no such reduction");
     eachRow(map, start, [&](u32 dense, bool inside, u64 address) {
       if (!fine || !inside || first == last)
         return;
@@ -279,18 +306,14 @@ void runTensor(Warp &w, const Op &op) {
         u8 *cell = to + u64(e - first) * size;
         if (op.flag2 == 1) {
           std::memcpy(cell, block->shared.data() + at, size);
-        } else { // add of f32, the one reduction that is provided
-          float a, b;
-          std::memcpy(&a, cell, 4);
-          std::memcpy(&b, block->shared.data() + at, 4);
-          a += b;
-          std::memcpy(cell, &a, 4);
+        } else {
+          reduce(cell, block->shared.data() + at);
         }
       }
     });
     if (!fine)
       return;
-    readInBulk(w, l, *block, shared & ((1u << clusterShift) - 1), bytes);
+    readInBulk(w, l, *block, shared, bytes);
   }
 }
 
@@ -314,8 +337,15 @@ bool bulk(Decoder &d, const Instruction &i, Op &op) {
   for (std::string_view m : i.modifiers)
     if (auto s = ptx::spaceNamed(m))
       spaces.push_back(*s);
-  if (spaces.size() != 2 || i.has("cp_mask"))
+  if (spaces.size() != 2)
     return false;
+  if (i.opcode == "cp.reduce.async.bulk") {
+    u8 kind = reductionKind(i);
+    if (!reductionOf(i.type(), kind) || spaces[1] != Space::shared)
+      return d.refuse("this reduction of this type does not exist");
+    op.x = u32(i.type()) | u32(kind + 1) << 8;
+    d.program.usesAtomics |= info(i.type()).kind == 'f'; // their order shows
+  }
   bool toGlobal = spaces[0] == Space::global;
   op.flag2 = toGlobal ? 2 : spaces[1] == Space::global ? 0 : 1;
   Decoder::Address to = d.address(i.operands[0], spaces[0]), from = d.address(i.operands[1], spaces[1]);
@@ -337,11 +367,15 @@ bool tensor(Decoder &d, const Instruction &i, Op &op) {
   for (char c = '1'; c <= '5'; ++c)
     if (i.has(std::string{c, 'd'}))
       op.x = u32(c - '0');
-  if (!op.x || i.has("im2col"))
-    return d.refuse("im2col is not supported");
+  if (!op.x)
+    return d.refuse("needs a number of dimensions");
   bool reduce = i.opcode.starts_with("cp.reduce"), load = !reduce && !i.has("bulk_group");
-  if (reduce && !i.has("add"))
-    return false;
+  if (reduce) {
+    op.count = reductionKind(i);
+    if (op.count == 0xff)
+      return d.refuse("names no reduction");
+    d.program.usesAtomics = true;
+  }
   const Operand &map = i.operands[load ? 1 : 0], &shared = i.operands[load ? 0 : 1];
   op.flag2 = load ? 0 : reduce ? 2 : 1;
   Decoder::Address m = d.address(map, Space::generic), s = d.address(shared, Space::shared);
@@ -375,6 +409,7 @@ bool nothing(Decoder &, const Instruction &, Op &op) {
 void addBulkOps(OpTable &table) {
   table["cp.async.bulk"] = bulk;
   table["cp.async.bulk.tensor"] = tensor;
+  table["cp.reduce.async.bulk"] = bulk;
   table["cp.reduce.async.bulk.tensor"] = tensor;
   for (std::string_view name : {"cp.async.bulk.prefetch", "cp.async.bulk.prefetch.tensor"})
     table[name] = nothing;

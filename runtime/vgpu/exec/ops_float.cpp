@@ -204,7 +204,7 @@ bool decodeFloatArithmetic(Decoder &d, const Instruction &i, Op &op) {
   if (i.opcode == "neg")
     return decode<Neg>(d, i, op);
   if (i.operands.size() != 3)
-    return false; // min and max of three: sm_100
+    return d.refuse("of three values needs sm_100");
   bool nan = i.has("NaN"), sign = i.has("xorsign");
   if (i.opcode == "min")
     return sign  ? (nan ? decode<MinNanXor>(d, i, op) : decode<MinXor>(d, i, op))

@@ -188,6 +188,50 @@ void runIntegers(Warp &w, const Op &op) {
   }
 }
 
+// m8n8k4 of f16: four products at once, each by four lanes of the lower half of the warp and the four 16 above.
+// op.flag: 1 D is f16, 2 C is f16, 4 A is column-major, 8 B is row-major.
+void runVolta(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
+  float left[4][8][4], right[4][4][8], acc[4][8][8];
+  bool halfD = op.flag & 1, halfC = op.flag & 2;
+  // Row and column of the i-th element of a lane's accumulator.
+  auto place = [](bool half, u32 l, u32 i) {
+    u32 row = half ? l % 4 : (l & 1) + (i & 2), col = half ? i : (i & 4) + (l & 2) + (i & 1);
+    return std::pair(row + (l < 16 ? 0 : 4), col);
+  };
+  for (u32 l = 0; l < lanes; ++l) {
+    u32 group = l / 4 % 4, four = l < 16 ? 0 : 4;
+    for (u32 i = 0; i < 4; ++i) {
+      float x = fromF16(u16(w.in<u32>(a[i / 2])[l] >> 16 * (i % 2)));
+      float y = fromF16(u16(w.in<u32>(b[i / 2])[l] >> 16 * (i % 2)));
+      (op.flag & 4 ? left[group][i + four][l % 4] : left[group][l % 4 + four][i]) = x;
+      (op.flag & 8 ? right[group][l % 4][i + four] : right[group][i][l % 4 + four]) = y;
+    }
+    for (u32 i = 0; i < 8; ++i) {
+      auto [row, col] = place(halfC, l, i);
+      acc[group][row][col] = halfC ? fromF16(u16(w.in<u32>(c[i / 2])[l] >> 16 * (i % 2))) : w.in<float>(c[i])[l];
+    }
+  }
+  for (u32 group = 0; group < 4; ++group)
+    for (u32 r = 0; r < 8; ++r)
+      for (u32 k = 0; k < 4; ++k)
+        for (u32 n = 0; n < 8; ++n)
+          acc[group][r][n] = std::fma(left[group][r][k], right[group][k][n], acc[group][r][n]);
+  for (u32 j = 0; j < f.registersD; ++j) {
+    alignas(64) u32 t[lanes] = {};
+    for (u32 l = 0; l < lanes; ++l)
+      for (u32 h = 0; h < (halfD ? 2 : 1); ++h) {
+        auto [row, col] = place(halfD, l, halfD ? 2 * j + h : j);
+        float v = acc[l / 4 % 4][row][col];
+        t[l] |= halfD ? u32(toF16(v)) << 16 * h : std::bit_cast<u32>(canonical(v));
+      }
+    w.put(d[j], t);
+  }
+}
+
 // Which element types a shape takes, and from which chip on.
 struct Row {
   std::string_view shape;
@@ -228,10 +272,33 @@ bool planes(Decoder &d, const Operand &o, u32 count, Type type, bool write, Op &
   return d.ok();
 }
 
+bool volta(Decoder &d, const Instruction &i, Op &op) {
+  bool halfD = i.types[0] == Type::f16, halfC = i.types[3] == Type::f16;
+  std::vector<std::string_view> layouts;
+  for (std::string_view m : i.modifiers)
+    if (m == "row" || m == "col")
+      layouts.push_back(m);
+  if (layouts.size() != 2 || i.types[2] != Type::f16 || (halfD && !halfC) || (!halfD && i.types[0] != Type::f32) ||
+      (!halfC && i.types[3] != Type::f32))
+    return d.refuse("this shape and these types do not go together");
+  op.flag = u8(halfD | halfC << 1 | (layouts[0] == "col") << 2 | (layouts[1] == "row") << 3);
+  u32 inD = halfD ? 4 : 8, inC = halfC ? 4 : 8;
+  op.x = 8 | 4 << 8;
+  op.y = inD | 2 << 8 | 2 << 16 | inC << 24;
+  op.pipe = Pipe::tensor;
+  op.imm = s64(4) * 8 * 8 * 4 * 2;
+  op.bytes = 16;
+  op.run = runVolta;
+  return planes(d, i.operands[0], inD, Type::b32, true, op) && planes(d, i.operands[1], 2, Type::b32, false, op) &&
+         planes(d, i.operands[2], 2, Type::b32, false, op) && planes(d, i.operands[3], inC, Type::b32, false, op);
+}
+
 bool mma(Decoder &d, const Instruction &i, Op &op) {
   if (i.types.size() != 4)
     return false;
   Type td = i.types[0], ta = i.types[1], tb = i.types[2], tc = i.types[3];
+  if (i.has("m8n8k4") && ta == Type::f16)
+    return volta(d, i, op);
   u32 bits = info(ta).bits;
   const Row *row = nullptr;
   for (const Row &r : rows)

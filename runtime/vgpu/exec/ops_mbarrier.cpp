@@ -89,6 +89,8 @@ void runMbarrier(Warp &w, const Op &op) {
     case Kind::drop: {
       u32 count = op.b == nowhere ? 1 : w.in<u32>(op.b)[l];
       states[l] = m->phase << 20 | m->pending;
+      if ((op.flag & 2) && count >= m->pending)
+        return w.fail(Fault::mbarrier, l, count, "an arrival with .noComplete would complete the phase");
       if (kind == Kind::drop)
         m->count -= std::min(m->count, count);
       if (count && !op.y)
@@ -162,6 +164,11 @@ bool mbarrier(Decoder &d, const Instruction &i, Op &op, Kind kind) {
       op.c = d.in(i.operands[at + 1], Type::u32);
     else if (i.operands.size() > at + 1)
       op.b = d.in(i.operands[at + 1], Type::u32);
+    if (op.b != nowhere && !i.has("noComplete") && d.arch < 90)
+      return d.refuse("a count without .noComplete needs sm_90 or newer, the chip is sm_" + std::to_string(d.arch));
+    op.flag |= i.has("noComplete") ? 2 : 0;
+    if (i.has("noComplete") && op.b == nowhere)
+      return d.refuse(".noComplete needs a count");
     op.x = at == 1 && i.operands[0].kind != Operand::Kind::sink;
     if (op.x)
       op.d = d.out(i.operands[0], Type::b64);
@@ -286,11 +293,9 @@ void addMbarrierOps(OpTable &table) {
   table["mbarrier.inval"] = [](Decoder &d, const Instruction &i, Op &op) {
     return mbarrier(d, i, op, Kind::invalidate);
   };
-  table["mbarrier.arrive"] = [](Decoder &d, const Instruction &i, Op &op) {
-    return !i.has("noComplete") && mbarrier(d, i, op, Kind::arrive);
-  };
+  table["mbarrier.arrive"] = [](Decoder &d, const Instruction &i, Op &op) { return mbarrier(d, i, op, Kind::arrive); };
   table["mbarrier.arrive_drop"] = [](Decoder &d, const Instruction &i, Op &op) {
-    return !i.has("noComplete") && mbarrier(d, i, op, Kind::drop);
+    return mbarrier(d, i, op, Kind::drop);
   };
   table["mbarrier.expect_tx"] = [](Decoder &d, const Instruction &i, Op &op) {
     return mbarrier(d, i, op, Kind::expect);

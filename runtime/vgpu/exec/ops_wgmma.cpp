@@ -104,7 +104,7 @@ bool fetch(Warp &w, const Descriptor &d, Type t, bool mnMajor, u32 from, u32 row
 
 // op.x: N | K << 16; op.y: element types of A and B and D; op.a: A's descriptor or nowhere; op.b: B's;
 // op.c: predicate scale-d or nowhere; op.flag: 1 A transposed, 2 B transposed, 4 negate A, 8 negate B, 16 satfinite,
-// 32 scale-d negated, 64 D is never read; more: D planes, then A planes.
+// 32 scale-d negated, 64 D is never read, 128 bits, eight at a time; more: D planes, then A planes.
 void runWgmma(Warp &w, const Op &op) {
   if (!w.converge(w.alive()))
     return;
@@ -154,8 +154,12 @@ void runWgmma(Warp &w, const Op &op) {
   for (u32 r = 0; r < 16; ++r)
     for (u32 k = 0; k < K; ++k) {
       float a = A[r * K + k];
-      for (u32 n = 0; n < N; ++n)
-        C[r * N + n] = std::fma(a, BT[k * N + n], C[r * N + n]);
+      if (op.flag & 128) // bits: how many are set in both
+        for (u32 n = 0; n < N; ++n)
+          C[r * N + n] += float(std::popcount(u32(a) & u32(BT[k * N + n])));
+      else
+        for (u32 n = 0; n < N; ++n)
+          C[r * N + n] = std::fma(a, BT[k * N + n], C[r * N + n]);
     }
   for (u32 i = 0; i < N / 2; i += half ? 2 : 1) {
     alignas(64) u32 t[lanes];
@@ -190,18 +194,26 @@ bool wgmma(Decoder &d, const Instruction &i, Op &op) {
   if (i.types.size() != 3 || N < 8 || N > 256 || N % 8)
     return d.refuse("this shape is not known");
   Type td = i.types[0], ta = i.types[1], tb = i.types[2];
+  bool bits = ta == Type::b1 && tb == ta && i.has("and") && i.has("popc");
+  if (bits && K == 256) { // moved and laid out as 32 bytes
+    op.flag = 128;
+    ta = tb = Type::u8;
+    K = 32;
+  }
   bool halves = (ta == Type::f16 || ta == Type::bf16) && ta == tb, tf = ta == Type::tf32 && tb == ta;
   bool fp8 = (ta == Type::e4m3 || ta == Type::e5m2) && (tb == Type::e4m3 || tb == Type::e5m2);
   bool whole = (ta == Type::s8 || ta == Type::u8) && (tb == Type::s8 || tb == Type::u8);
   if (!(halves && K == 16) && !(tf && K == 8) && !(fp8 && K == 32) && !(whole && K == 32))
     return d.refuse("this shape and these types do not go together");
+  if (whole && N > 32 && N % 16)
+    return d.refuse("integer shapes above 32 columns come in steps of 16");
   if (whole ? td != Type::s32 : td != Type::f32 && !(td == Type::f16 && ta != Type::bf16 && !tf))
     return d.refuse("the accumulator has the wrong type");
   op.x = N | K << 16;
   op.y = u32(ta) | u32(tb) << 8 | u32(td) << 16;
   op.pipe = Pipe::tensor;
-  op.imm = s64(16) * N * K * 2;
-  op.bytes = u8(256 / K); // bits of an element: the tensor pipe's rate goes by them
+  op.imm = s64(16) * N * K * 2 * (bits ? 8 : 1);
+  op.bytes = bits ? 1 : u8(256 / K); // bits of an element: the tensor pipe's rate goes by them
   op.run = runWgmma;
   if (i.operands[0].elements.size() != (td == Type::f16 ? N / 4 : N / 2))
     return d.refuse("the number of accumulator registers does not fit");

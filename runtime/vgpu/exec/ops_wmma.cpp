@@ -19,11 +19,9 @@ Shape shapeOf(const Instruction &i) {
   constexpr struct {
     std::string_view name;
     Shape shape;
-  } rows[] = {{"m16n16k16", {16, 16, 16}},
-              {"m32n8k16", {32, 8, 16}},
-              {"m8n32k16", {8, 32, 16}},
-              {"m16n16k8", {16, 16, 8}},
-              {"m8n8k4", {8, 8, 4}}};
+  } rows[] = {{"m16n16k16", {16, 16, 16}}, {"m32n8k16", {32, 8, 16}}, {"m8n32k16", {8, 32, 16}},
+              {"m16n16k8", {16, 16, 8}},   {"m8n8k4", {8, 8, 4}},     {"m8n8k32", {8, 8, 32}},
+              {"m8n8k128", {8, 8, 128}}};
   for (const auto &row : rows)
     if (i.has(row.name))
       return row.shape;
@@ -66,6 +64,34 @@ void pack(const Warp &w, const u32 *planes, u32 registers, u32 bits, u32 element
     else
       w.put(planes[r], narrow);
   }
+}
+
+// Elements of 4 bits and of one: eight lines of 16 bytes, along k. op.count: bits; the rest as below.
+void runSmallLoad(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  u32 rows = op.y & 255, columns = op.y >> 8 & 255, bits = op.count, length = std::max(rows, columns);
+  bool columnMajor = op.y >> 16 & 1;
+  u32 stride = w.in<u32>(op.b)[std::countr_zero(w.mask)];
+  Access x;
+  gatherAddresses(w, op, x);
+  u64 start = x.address[std::countr_zero(w.mask)], values[1024];
+  x.mask = allLanes;
+  for (u32 l = 0; l < lanes; ++l)
+    x.address[l] = start + u64(l / 4) * stride * bits / 8 + l % 4 * 4;
+  Op word;
+  word.bytes = 4;
+  if (!resolve(w, word, Space(op.x), x))
+    return;
+  for (u32 l = 0; l < lanes; ++l) {
+    u32 data;
+    std::memcpy(&data, x.at[l], 4);
+    for (u32 e = 0; e < 32 / bits; ++e) {
+      u32 line = l / 4, k = l % 4 * (32 / bits) + e;
+      values[columnMajor ? k * columns + line : line * length + k] = elementOf(data, e, bits);
+    }
+  }
+  pack(w, op.more.data(), u32(op.more.size()), bits, rows * columns, values);
 }
 
 // op.y: rows | columns << 8 | column-major << 16; op.b: stride plane; op.bytes: of an element.
@@ -119,7 +145,7 @@ void runMultiply(Warp &w, const Op &op) {
   u32 nd = op.y & 255, na = op.y >> 8 & 255, nb = op.y >> 16;
   auto td = Type(op.a), ta = Type(op.b), tb = Type(op.c), tc = Type(op.flag2);
   const u32 *d = op.more.data(), *a = d + nd, *b = a + na, *c = b + nb;
-  u64 A[512], B[512], C[256];
+  u64 A[1024], B[1024], C[256];
   unpack(w, a, bitsIn(ta), m * k, A);
   unpack(w, b, bitsIn(tb), k * n, B);
   unpack(w, c, bitsIn(tc), m * n, C);
@@ -136,7 +162,10 @@ void runMultiply(Warp &w, const Op &op) {
       for (u32 col = 0; col < n; ++col) {
         s64 acc = s32(C[r * n + col]);
         for (u32 i = 0; i < k; ++i)
-          acc += s64(elementAsInteger(u32(A[r * k + i]), ta)) * elementAsInteger(u32(B[i * n + col]), tb);
+          if (op.count == 4 || op.count == 5)
+            acc += op.count == 4 ? A[r * k + i] ^ B[i * n + col] : A[r * k + i] & B[i * n + col];
+          else
+            acc += s64(elementAsInteger(u32(A[r * k + i]), ta)) * elementAsInteger(u32(B[i * n + col]), tb);
         C[r * n + col] = u32(op.flag ? std::clamp<s64>(acc, INT32_MIN, INT32_MAX) : acc);
       }
   } else {
@@ -161,7 +190,8 @@ template <char which> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   constexpr bool load = which != 'd';
   Shape s = shapeOf(i);
   Type t = i.type();
-  if (!s.m || i.types.size() != 1 || bitsIn(t) < 8)
+  bool small = bitsIn(t) < 8;
+  if (!s.m || i.types.size() != 1 || (small && (!load || s.k < 32 || i.has(which == 'a' ? "col" : "row"))))
     return false;
   u32 rows = which == 'b' ? s.k : s.m, columns = which == 'a' ? s.k : s.n;
   Decoder::Address at = d.address(i.operands[load ? 1 : 0], i.space());
@@ -171,11 +201,12 @@ template <char which> bool transfer(Decoder &d, const Instruction &i, Op &op) {
   op.x = u32(at.space);
   op.y = rows | columns << 8 | u32(i.has("col")) << 16;
   op.bytes = u8(bitsIn(t) / 8);
+  op.count = u8(bitsIn(t));
   op.pipe = at.space == Space::shared ? Pipe::shared : Pipe::global;
   op.b = i.operands.size() > 2 ? d.in(i.operands[2], Type::u32) : d.constant(i.has("col") ? rows : columns, false);
   u32 count = 0;
   Type word = bitsIn(t) == 64 ? Type::f64 : Type::b32;
-  op.run = runTransfer<load>;
+  op.run = small ? runSmallLoad : runTransfer<load>;
   if (!registersOf(d, i.operands[load ? 0 : 1], load, word, op, count))
     return false;
   u32 slots = count * (bitsIn(t) >= 32 ? 1 : 32 / bitsIn(t));
@@ -188,7 +219,14 @@ bool multiply(Decoder &d, const Instruction &i, Op &op) {
     return false;
   bool halves = i.types.size() == 2; // f16 inputs are not named
   Type td = i.types[0], ta = halves ? Type::f16 : i.types[1], tb = halves ? Type::f16 : i.types[2], tc = i.types.back();
-  u32 arch = ta == Type::bf16 || ta == Type::tf32 || ta == Type::f64 ? 80 : isIntegerElement(ta) ? 72 : 70;
+  if (ta == Type::b1)
+    op.count = i.has("xor") ? 4 : 5;
+  if ((ta == Type::b1) != i.has("popc") || (s.k == 128) != (ta == Type::b1) || (s.k == 32) != (bitsIn(ta) == 4))
+    return d.refuse("this shape and these types do not go together");
+  u32 arch = bitsIn(ta) < 8                                            ? 75
+             : ta == Type::bf16 || ta == Type::tf32 || ta == Type::f64 ? 80
+             : isIntegerElement(ta)                                    ? 72
+                                                                       : 70;
   if (d.arch < arch)
     return d.refuse("this form needs sm_" + std::to_string(arch));
   op.pipe = Pipe::tensor;

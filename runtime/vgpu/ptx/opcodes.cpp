@@ -162,7 +162,7 @@ constexpr Opcode rows[] = {
     {"wmma.load.b", 2, 3, "sync aligned $shape row col global shared shared::cta", 60, 70},
     {"wmma.load.c", 2, 3, "sync aligned $shape row col global shared shared::cta", 60, 70},
     {"wmma.store.d", 2, 3, "sync aligned $shape row col global shared shared::cta", 60, 70},
-    {"wmma.mma", 4, 4, "sync aligned $shape row col satfinite rn rz rm rp", 60, 70},
+    {"wmma.mma", 4, 4, "sync aligned $shape row col satfinite rn rz rm rp xor and popc", 60, 70},
     // Hopper: bulk and tensor copies (9.7.9.25), wgmma (9.7.15)
     {"cp.async.bulk", 3, 6,
      "shared::cluster shared::cta global mbarrier::complete_tx::bytes bulk_group multicast::cluster L2::cache_hint "
@@ -196,7 +196,7 @@ bool listed(std::string_view list, std::string_view word) {
     std::string_view item = list.substr(at, end - at);
     if (item == word)
       return true;
-    if (item == "@wgmma" && word.size() >= 8 && word.starts_with("m64n") && word.find('k') != word.npos)
+    if (item == "@wgmma" && word.size() >= 7 && word.starts_with("m64n") && word.find('k') != word.npos)
       return true;
     if (item.starts_with('$'))
       for (const Group &group : groups)

@@ -1,6 +1,7 @@
 // One instruction: guard, opcode with its modifiers as a set, operands.
 #include "runtime/vgpu/ptx/opcodes.h"
 #include "runtime/vgpu/ptx/parse_state.h"
+#include "runtime/vgpu/ptx/refusals.h"
 #include <algorithm>
 
 namespace tessera::vgpu::ptx {
@@ -182,6 +183,8 @@ bool Parser::parseInstruction() {
   while (peek().kind == Token::Kind::dotted)
     words.push_back(next().text);
   size_t used = 0;
+  if (std::string_view why = refusal(words); !why.empty())
+    return fail(std::string(words[0]) + ": " + std::string(why), instruction.line);
   const Opcode *row = opcodeOf(words, used);
   if (!row)
     return fail("unknown instruction '" + std::string(words[0]) + "'", instruction.line);

@@ -1,6 +1,7 @@
 // Every row of the table of forms: loads, computes what the ISA's formula says, or is refused where the chip lacks it.
 #include "tests/vgpu/cuda_api.h"
 #include "tests/vgpu/forms/forms.h"
+#include <algorithm>
 #include <random>
 #include <sstream>
 
@@ -148,6 +149,39 @@ TEST_F(Forms, ComputeWhatTheIsaSays) {
   RecordProperty("computed", computed);
   RecordProperty("refused", refused);
   std::printf("%d forms computed, %d refused for sm_%d\n", computed, refused, arch);
+}
+
+// Forms whose vectors are elsewhere: they load where the table says that they exist, and only there.
+TEST_F(Forms, LoadWhereTheyExist) {
+  int loaded = 0, refused = 0;
+  for (const Listed &listed : listedForms()) {
+    void *module = nullptr;
+    std::string why = refusal(moduleFor(listed.form, arch), module);
+    if (arch < listed.arch) {
+      ++refused;
+      EXPECT_TRUE(why.starts_with("line ") && why.find("sm_") != why.npos) << listed.form << ": " << why;
+    } else {
+      ++loaded;
+      EXPECT_EQ(why, "") << listed.form;
+    }
+    if (module)
+      cuModuleUnload(module);
+  }
+  std::printf("%d forms load, %d are refused for sm_%d\n", loaded, refused, arch);
+}
+
+// What is not supported is refused at load, with its line and what is wrong.
+TEST_F(Forms, RefuseWithASentence) {
+  for (const Refused &row : refusedForms()) {
+    void *module = nullptr;
+    std::string text = moduleFor(row.form, arch), why = refusal(text, module);
+    auto line = 1 + std::count(text.begin(), text.begin() + long(text.find(row.form)), '\n');
+    EXPECT_NE(why.find("line " + std::to_string(line) + ": "), why.npos) << row.form << ": " << why;
+    bool older = arch < 90 && why.find("sm_") != why.npos; // an older chip may say first that it lacks the form
+    EXPECT_TRUE(why.find(row.why) != why.npos || older) << row.form << ": " << why;
+    if (module)
+      cuModuleUnload(module);
+  }
 }
 
 } // namespace
