@@ -159,7 +159,8 @@ void packed(Table &t) {
             80);
         if (finite || relu) {
           row<f16(float)>(
-              t, "cvt" + m + ".f16.f32 $d, $a;", [put](float a) { return f16{encodeF16(put(a, formatF16))}; }, 80);
+              t, "cvt" + m + ".f16.f32 $d, $a;", [put](float a) { return f16{encodeF16(put(a, formatF16))}; },
+              relu ? 80 : 75);
           row<bf16(float)>(
               t, "cvt" + m + ".bf16.f32 $d, $a;", [put](float a) { return bf16{encodeBf16(put(a, formatBf16))}; }, 80);
         }

@@ -39,13 +39,13 @@ void collectives(std::vector<Listed> &l) {
                         "barrier.red.or.pred %p1, 3, 32, %p0;", "barrier.cta.red.popc.aligned.u32 %r0, 0, %p0;"})
     l.push_back({f, 75, bars});
   const char *fences = "Cooperative.GridSync";
-  for (const char *f :
-       {"membar.cta;", "membar.gl;", "membar.sys;", "fence.acq_rel.gpu;", "fence.sc.sys;", "fence.acq_rel.cta;"})
+  for (const char *f : {"membar.cta;", "membar.gl;", "membar.sys;", "fence.acq_rel.gpu;", "fence.sc.sys;",
+                        "fence.acq_rel.cta;", "fence.acquire.gpu;", "fence.release.sys;"})
     l.push_back({f, 75, fences});
   for (const char *f :
-       {"fence.acq_rel.cluster;", "fence.acquire.gpu;", "fence.release.sys;", "fence.mbarrier_init.release.cluster;",
-        "fence.proxy.async;", "fence.proxy.async.shared::cta;", "fence.proxy.async.global;",
-        "fence.proxy.tensormap::generic.release.gpu;", "fence.proxy.tensormap::generic.acquire.gpu [%rd0], 128;"})
+       {"fence.acq_rel.cluster;", "fence.mbarrier_init.release.cluster;", "fence.proxy.async;",
+        "fence.proxy.async.shared::cta;", "fence.proxy.async.global;", "fence.proxy.tensormap::generic.release.gpu;",
+        "fence.proxy.tensormap::generic.acquire.gpu [%rd0], 128;"})
     l.push_back({f, 90, "Hopper.TmaMovesTilesAndCutsEdges"});
   l.push_back({"fence.proxy.alias;", 75, fences});
   l.push_back({"nanosleep.u32 20;", 75, "Warp.SmallOnes"});
