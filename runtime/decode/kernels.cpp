@@ -67,8 +67,6 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
                              int64_t pageSize) {
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
   int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(pageSize);
-  if (config.rule.softCap != 0 || config.rule.scale != 0 || anyLayer(config, true))
-    return unsupported("attention with a window, a soft cap or a scale of its own is not supported");
   Kernels kernels;
   Batch batch(engine);
   for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
@@ -77,9 +75,11 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
       ops::QuantMatmul matmul{.weight = type};
       TESSERA_TRY(batch.add(wide.matmul[type], matmul, matmul.defaultConfig(engine.target(), rows)));
     }
-    ops::Attention attention{heads, kvHeads, headDim, page, f16};
+    ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
+    ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
     if (anyLayer(config, false))
       TESSERA_TRY(batch.add(wide.attention, attention, attention.defaultConfig(engine.target(), rows)));
+    attention.score.window = int(config.rule.window);
     if (anyLayer(config, true))
       TESSERA_TRY(batch.add(wide.windowed, attention, attention.defaultConfig(engine.target(), rows)));
   }
