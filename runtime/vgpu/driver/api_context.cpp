@@ -59,9 +59,12 @@ CUresult cuCtxCreate(CUcontext *context, unsigned flags, CUdevice device) {
   return cuCtxCreate_v2(context, flags, device);
 }
 CUresult cuCtxCreate_v3(CUcontext *context, void *affinities, int count, unsigned flags, CUdevice device) {
-  if (affinities || count)
-    return started() ? NOT_INITIALIZED : NOT_SUPPORTED;
-  return cuCtxCreate_v2(context, flags, device);
+  Guard hold;
+  if (CUresult r = started())
+    return r;
+  if (!deviceAt(device))
+    return INVALID_DEVICE;
+  return affinities || count ? NOT_SUPPORTED : cuCtxCreate_v2(context, flags, device);
 }
 CUresult cuCtxCreate_v4(CUcontext *context, void *, unsigned flags, CUdevice device) {
   return cuCtxCreate_v2(context, flags, device);

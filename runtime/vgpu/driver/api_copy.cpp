@@ -46,6 +46,8 @@ CUresult peerBox(const Memcpy3DPeer *c, CUstream stream) {
     return r;
   if (!c)
     return INVALID_VALUE;
+  if (!streamOf(stream))
+    return INVALID_HANDLE;
   for (void *context : {c->reserved0, c->reserved1})
     if (!alive(context, contextKind))
       return INVALID_CONTEXT;

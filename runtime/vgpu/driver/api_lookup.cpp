@@ -82,6 +82,18 @@ CUresult cuGetProcAddress(const char *symbol, void **function, int version, uint
   return cuGetProcAddress_v2(symbol, function, version, flags, nullptr);
 }
 
+// Private tables of the vendor's own libraries. The runtime library (cudart) asks for several, among them one that
+// proves the driver to be the vendor's: such programs end with "symbol not found" here.
+CUresult cuGetExportTable(const void **table, const CUuuid *id) {
+  Guard hold;
+  if (CUresult r = started())
+    return r;
+  if (!table || !id)
+    return INVALID_VALUE;
+  *table = nullptr;
+  return NOT_FOUND;
+}
+
 // There is no profiler to switch.
 CUresult cuProfilerStart() {
   Guard hold;
