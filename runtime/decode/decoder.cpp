@@ -8,9 +8,11 @@ static constexpr size_t maxPlans = 16;
 static ops::RopeScaling scalingOf(const model::RopeScaling &scaling, const std::vector<float> &divisors) {
   using From = model::RopeScaling::Kind;
   using To = ops::RopeScaling::Kind;
-  static const std::map<From, To> kinds = {{From::none, To::none},   {From::linear, To::linear},
-                                           {From::dynamic, To::ntk}, {From::llama3, To::llama3},
-                                           {From::yarn, To::yarn},   {From::longrope, To::longRope}};
+  static const std::map<From, To> kinds = {{From::none, To::none},
+                                           {From::linear, To::linear},
+                                           {From::llama3, To::llama3},
+                                           {From::yarn, To::yarn},
+                                           {From::longrope, To::longRope}};
   ops::RopeScaling out;
   out.kind = kinds.at(scaling.kind);
   out.factor = scaling.factor;

@@ -74,14 +74,20 @@ private:
   int64_t used = 0;
 };
 
-// Joining matrices only saves padding, so the sum over the file's tensors is enough.
+// Joining matrices only saves padding; taking one apart (attn_qkv) adds the padding of two more.
 Status Loader::reserve() {
   int64_t total = 0;
   // Vectors become f32.
-  for (const model::StoredTensor &tensor : file.all())
-    if (tensor.type->dtype)
-      total += aligned(tensor.shape.size() == 1 ? tensor.elements() * 4
-                                                : TESSERA_TRY(bytesOf(inPanels(*tensor.type->dtype), tensor.shape)));
+  for (const model::StoredTensor &tensor : file.all()) {
+    if (!tensor.type->dtype)
+      continue;
+    Shape shape = tensor.shape;
+    shape.front() += 2 * panelRows;
+    total += aligned(shape.size() == 1
+                         ? shape.front() * 4
+                         : TESSERA_TRY(bytesOf(inPanels(*tensor.type->dtype),
+                                               tensor.name.find("qkv") != tensor.name.npos ? shape : tensor.shape)));
+  }
   block = TESSERA_TRY(device.alloc(u8, {total}));
   return {};
 }

@@ -25,20 +25,37 @@ std::optional<std::string_view> defaultSystem(std::string_view text) {
     return std::nullopt;
   return message;
 }
+
+// What stands around a user's message. Both markers must occur in the template.
+struct ChatStyle {
+  std::string_view marker, second;
+  std::string_view before, after;
+};
+constexpr ChatStyle styles[] = {
+    {turn, end, "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"},
+    {"<|start_header_id|>", "<|eot_id|>", "<|start_header_id|>user<|end_header_id|>\n\n",
+     "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
+    {"<start_of_turn>", "<end_of_turn>", "<start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n"},
+    {"<|assistant|>", "<|end|>", "<|user|>\n", "<|end|>\n<|assistant|>\n"},
+    {"[INST]", "[/INST]", "[INST] ", " [/INST]"},
+};
 } // namespace
 
+Result<std::string> chatPrompt(const std::string &path, std::string_view text, std::string_view userMessage) {
+  for (const ChatStyle &style : styles) {
+    if (text.find(style.marker) == std::string_view::npos || text.find(style.second) == std::string_view::npos)
+      continue;
+    std::string out;
+    if (std::optional<std::string_view> system = defaultSystem(text); system && style.marker == turn)
+      out.append(turn).append("system\n").append(*system).append(end).append("\n");
+    return out.append(style.before).append(userMessage).append(style.after);
+  }
+  return unsupported(path + ": the chat template " + quoted(text) +
+                     " is not supported; supported: ChatML, Llama 3, Gemma, Phi-3, Mistral");
+}
+
 Result<std::string> chatPrompt(const Gguf &file, std::string_view userMessage) {
-  std::string_view text = TESSERA_TRY(file.get<std::string_view>("tokenizer.chat_template"));
-  if (text.find(turn) == std::string_view::npos || text.find(end) == std::string_view::npos)
-    return unsupported(file.about("the chat template " + quoted(text) + " is not supported; supported: ChatML"));
-  std::string out;
-  auto add = [&](std::string_view role, std::string_view message) {
-    out.append(turn).append(role).append("\n").append(message).append(end).append("\n");
-  };
-  if (std::optional<std::string_view> system = defaultSystem(text))
-    add("system", *system);
-  add("user", userMessage);
-  return out.append(turn).append("assistant\n");
+  return chatPrompt(file.path(), TESSERA_TRY(file.get<std::string_view>("tokenizer.chat_template")), userMessage);
 }
 
 } // namespace tessera::model

@@ -8,7 +8,9 @@
 namespace tessera::model {
 
 // The prompt text for one user message with the assistant's turn opened, for Tokenizer::encode with parseSpecial.
-// Only ChatML templates are known; the default system message is the template's own. Errors name the file.
+// Templates are recognised by their markers, not run: ChatML, Llama 3, Gemma, Phi-3 and Mistral's [INST]. A system
+// message is only there where a ChatML template spells its default out. Errors name the file.
 Result<std::string> chatPrompt(const Gguf &file, std::string_view userMessage);
+Result<std::string> chatPrompt(const std::string &path, std::string_view text, std::string_view userMessage);
 
 } // namespace tessera::model

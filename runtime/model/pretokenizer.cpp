@@ -47,6 +47,11 @@ std::string pcreMessage(int code) {
   return reinterpret_cast<const char *>(text);
 }
 
+constexpr uint32_t matchLimit = 10'000'000;
+
+struct FreeContext {
+  void operator()(pcre2_match_context *context) const { pcre2_match_context_free(context); }
+};
 struct FreeMatch {
   void operator()(pcre2_match_data *data) const { pcre2_match_data_free(data); }
 };
@@ -110,6 +115,9 @@ Result<std::vector<std::string_view>> Pretokenizer::split(std::string_view text)
   std::vector<Piece> pieces, next;
   if (!text.empty())
     pieces.push_back({0, text.size()});
+  // A file may bring a regex that backtracks for ever; the limit is reached within a second.
+  std::unique_ptr<pcre2_match_context, FreeContext> context(pcre2_match_context_create(nullptr));
+  pcre2_set_match_limit(context.get(), matchLimit);
   std::unique_ptr<pcre2_match_data, FreeMatch> match(pcre2_match_data_create(1, nullptr));
   const size_t *found = pcre2_get_ovector_pointer(match.get());
   for (const std::shared_ptr<void> &pattern : patterns) {
@@ -120,9 +128,9 @@ Result<std::vector<std::string_view>> Pretokenizer::split(std::string_view text)
       size_t length = piece.end - piece.begin, at = 0;
       while (at < length) {
         int count = pcre2_match(static_cast<const pcre2_code *>(pattern.get()), start, length, at, PCRE2_NO_UTF_CHECK,
-                                match.get(), nullptr);
+                                match.get(), context.get());
         if (count < 0 && count != PCRE2_ERROR_NOMATCH)
-          return internalError("the pre-tokenizer failed: " + pcreMessage(count));
+          return invalidArgument("the pre-tokenizer's regex cannot cut this text: " + pcreMessage(count));
         size_t from = count < 0 ? length : found[0], to = count < 0 ? length : found[1];
         if (from > at)
           next.push_back({piece.begin + at, piece.begin + from});

@@ -7,7 +7,7 @@ namespace tessera::model {
 
 // As the file says it; ops/rope_tables.h says what each kind computes.
 struct RopeScaling {
-  enum class Kind { none, linear, dynamic, llama3, yarn, longrope };
+  enum class Kind { none, linear, llama3, yarn, longrope };
   Kind kind = Kind::none;
   double factor = 1;
   int64_t originalContext = 0;

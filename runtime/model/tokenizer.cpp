@@ -1,5 +1,6 @@
 #include "runtime/model/tokenizer.h"
 #include "runtime/model/byte_alphabet.h"
+#include "runtime/model/hugging_face.h"
 #include "runtime/model/tokenizer_state.h"
 #include "runtime/model/utf8.h"
 #include <algorithm>
@@ -137,6 +138,10 @@ void strip(const State &state, std::span<Fragment> fragments) {
 }
 } // namespace
 
+Result<Tokenizer> Tokenizer::fromJson(const std::string &folder, std::span<const int32_t> ends, int64_t limit) {
+  return Tokenizer(TESSERA_TRY(readTokenizerJson(folder, ends, limit)));
+}
+
 Result<Tokenizer> Tokenizer::fromGguf(const Gguf &file) { return Tokenizer(TESSERA_TRY(readTokenizer(file))); }
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
@@ -164,6 +169,9 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, EncodeOpti
     Prefix prefix = state->sentencePiece->prefix;
     bool isFirst = &fragment == fragments.data();
     bool gainsSpace = (prefix == Prefix::always && afterSpecial) || (prefix == Prefix::first && isFirst);
+    if (state->sentencePiece->prefixUnlessSpaced &&
+        (fragment.text.starts_with(' ') || fragment.text.starts_with(spaceMark)))
+      gainsSpace = false;
     appendSentence(*state, fragment.text, gainsSpace, tokens);
     afterSpecial = false;
   }

@@ -23,6 +23,11 @@ public:
   // Errors name the file and the key: another tokenizer model, an unknown pre-tokenizer, damaged lists.
   static Result<Tokenizer> fromGguf(const Gguf &file);
 
+  // tokenizer.json of a folder, and tokenizer_config.json where it is there. `ends`: further tokens that end a text.
+  // `limit`: how many tokens the model knows. Errors name the file and the key: what is no byte-level or
+  // SentencePiece-style BPE, stages that are not supported, damaged lists. Text is not brought to NFC.
+  static Result<Tokenizer> fromJson(const std::string &folder, std::span<const int32_t> ends, int64_t limit);
+
   // Any bytes are accepted, as in llama.cpp: for a byte-level vocabulary each byte that is no part of a UTF-8 character
   // reads as U+FFFD, and bytes for which there is no token are left out; a SentencePiece one spells what it lacks byte
   // by byte, or as its unknown token. O(n log n).

@@ -18,7 +18,8 @@ constexpr std::string_view endSpellings[] = {
 
 void indexNames(State &state) {
   for (size_t i = 0; i < state.spellings.size(); ++i)
-    state.byName[state.spellings[i]] = int32_t(i);
+    if (!state.spellings[i].empty())
+      state.byName[state.spellings[i]] = int32_t(i);
 }
 
 void indexSymbols(State &state) {

@@ -31,10 +31,11 @@ struct ByteLevel {
 struct SentencePiece {
   PieceMerges merges;
   Prefix prefix = Prefix::always;
-  bool splitAtSpaces = false;     // merges do not cross the begin of a word
-  std::array<int32_t, 256> bytes; // tokens "<0x00>" ... "<0xFF>"; -1 where the vocabulary lacks them
-  std::optional<int32_t> unknown; // stands for bytes without a token
-  bool fuseUnknown = false;       // one for a run of them
+  bool prefixUnlessSpaced = false; // a text that begins with a space gains none
+  bool splitAtSpaces = false;      // merges do not cross the begin of a word
+  std::array<int32_t, 256> bytes;  // tokens "<0x00>" ... "<0xFF>"; -1 where the vocabulary lacks them
+  std::optional<int32_t> unknown;  // stands for bytes without a token
+  bool fuseUnknown = false;        // one for a run of them
 };
 
 struct Tokenizer::State {

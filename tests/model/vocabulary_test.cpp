@@ -3,6 +3,7 @@
 #include "runtime/model/gguf_writer.h"
 #include "runtime/model/tokenizer.h"
 #include "tests/model/demo_model.h"
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -75,6 +76,42 @@ TEST(SentencePiece, LongWordsTakeNoLongTime) {
     std::string text(1 << 20, c);
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text).value()), text); // quadratic work would take hours
   }
+}
+
+// A folder with this tokenizer.json, gone at the end of the scope.
+struct TokenizerFolder {
+  std::string path = temporary("tokenizer-folder");
+  explicit TokenizerFolder(const std::string &json) {
+    std::filesystem::create_directories(path);
+    write("tokenizer.json", json);
+  }
+  ~TokenizerFolder() { std::filesystem::remove_all(path); }
+  void write(const std::string &name, const std::string &text) const { std::ofstream(path + "/" + name) << text; }
+  Result<Tokenizer> read(std::span<const int32_t> ends = {}) const { return Tokenizer::fromJson(path, ends, 700); }
+};
+
+TEST(TokenizerJson, EqualsHuggingFace) {
+  ASSERT_EQ(goldens()["json"].size(), 7u);
+  for (const Json &kind : goldens()["json"]) {
+    TokenizerFolder folder(kind["tokenizer"].dump());
+    Result<Tokenizer> tokenizer = folder.read();
+    ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+    checkCases(kind["cases"], *tokenizer, kind["kind"]);
+  }
+}
+
+TEST(TokenizerJson, TheConfigBesideItNamesBeginAndEnd) {
+  const Json &qwen2 = goldens()["json"][3];
+  ASSERT_EQ(qwen2["kind"], "qwen2");
+  TokenizerFolder folder(qwen2["tokenizer"].dump());
+  EXPECT_FALSE(folder.read().value().bos());
+  folder.write("tokenizer_config.json",
+               R"({"add_bos_token": true, "bos_token": {"content": "<|bos|>"}, "eos_token": "a"})");
+  Tokenizer tokenizer = folder.read(std::array{7, 100000}).value();
+  EXPECT_EQ(tokenizer.bos(), 0);
+  EXPECT_TRUE(tokenizer.isEnd(*tokenizer.find("a")));
+  EXPECT_TRUE(tokenizer.isEnd(7));
+  EXPECT_FALSE(tokenizer.isEnd(8));
 }
 
 TEST(SentencePiece, OfGemmaEqualsLlamaCpp) {
