@@ -98,9 +98,9 @@ std::string moduleFor(const Row &row, int arch) {
          "%vh<10>;\n.reg .b32 %vr<10>, %z<4>, %sh;\n.reg .b64 %vq<10>, %x<10>, %in, %out, %slot, %lo, %w;\n"
          ".reg .f32 %vf<10>;\n.reg .f64 %vd<10>;\n.shared .align 32 .b8 sm[8192];\n.local .align 16 .b8 lm[32];\n"
          "mov.u32 %z1, %tid.x;\nld.param.u64 %in, [pin];\nld.param.u64 %out, [pout];\nld.param.u64 %slot, [pmem];\n"
-         "mad.wide.u32 %in, %z1, " +
+         "mov.u32 %z2, %ctaid.x;\nmad.lo.u32 %z2, %z2, 256, %z1;\nmad.wide.u32 %in, %z2, " +
          std::to_string(8 * std::max<size_t>(row.operands.size(), 1)) +
-         ", %in;\nmad.wide.u32 %out, %z1, 8, %out;\nmad.wide.u32 %slot, %z1, 32, %slot;\nmov.u32 %sh, sm;\n"
+         ", %in;\nmad.wide.u32 %out, %z2, 8, %out;\nmad.wide.u32 %slot, %z1, 32, %slot;\nmov.u32 %sh, sm;\n"
          "mad.lo.u32 %sh, %z1, 32, %sh;\nmov.u64 %lo, lm;\n" +
          load + body + "\n" + toCellText(row.result, result, "%w") + "st.global.u64 [%out], %w;\nret;\n}\n";
 }
