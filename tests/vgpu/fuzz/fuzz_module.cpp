@@ -28,6 +28,9 @@ static int start() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   [[maybe_unused]] static const int once = start();
   const std::string text(reinterpret_cast<const char *>(data), size);
+  // The API is not told how long an image is and takes binary ones at their word: vgpu_fuzz_image tries those.
+  if (text.starts_with("\xb1\x43\x62\x46") || text.starts_with("\x50\xed\x55\xba"))
+    return 0;
   void *module = nullptr;
   char log[200] = "";
   const int options[] = {5, 6};
