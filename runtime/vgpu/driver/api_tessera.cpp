@@ -42,6 +42,18 @@ const char *tesseraVgpuChips() {
   return text->c_str();
 }
 
+// Launches from now on run their warps in the order of this seed (TESSERA_VGPU_SCHEDULE=random:SEED), or, with 0, in the
+// fixed order. CUDA_SUCCESS, or CUDA_ERROR_NOT_INITIALIZED before cuInit.
+CUresult tesseraVgpuSchedule(uint64_t seed) {
+  State &s = state();
+  Guard hold;
+  if (!s.initialised)
+    return NOT_INITIALIZED;
+  s.options.randomSchedule = seed != 0;
+  s.options.seed = seed;
+  return SUCCESS;
+}
+
 // A device of that chip for the caller alone, beside those of cuInit, until its primary context is released. Starts the
 // driver where cuInit has not been called; TESSERA_VGPU is not read.
 CUresult tesseraVgpuOpenChip(const char *id, int *ordinal) {

@@ -157,7 +157,7 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
       return false;
     x.at[l] = block->shared.data() + offset;
     if (x.atomic && options.checkShared) [[unlikely]]
-      atomicOrder(w, *block, u32(offset / 4), x);
+      atomicOrder(w, *block, l, u32(offset / 4), x);
   }
   OpCount &count = w.worker->counts[w.pc - 1];
   const u64 passes = wavefronts(x);

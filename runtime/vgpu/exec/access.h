@@ -54,7 +54,7 @@ inline bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
 
 // Order (order.cpp): a memory fence; an atomic access to a word of shared memory.
 void memoryFence(Warp &w);
-void atomicOrder(Warp &w, Block &block, u32 word, const Access &x);
+void atomicOrder(Warp &w, Block &block, u32 lane, u32 word, const Access &x);
 
 // Host pointer of global bytes, checked; null after it reported a fault.
 u8 *globalBytes(Warp &w, u32 lane, u64 address, u64 bytes, bool write);

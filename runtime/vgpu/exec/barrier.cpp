@@ -161,19 +161,18 @@ bool Block::checkExit(Warp &warp, uint32_t which) {
                     " may still be reading it; cp.async.bulk.wait_group is missing");
       return false;
     }
-  for (size_t i = 0; i < exitClock.size(); ++i)
-    exitClock[i] = std::max(exitClock[i], warp.clock[i]);
+  exitClock.join(warp.clock);
   if (liveThreads)
     return true;
   for (const auto &[offset, m] : mbarriers)
-    if (m.unwaited || !m.regions.empty()) {
+    if ((m.copied && !m.observed) || m.inFlight || !m.regions.empty()) {
       warp.fail(Fault::missingWait, 0, offset,
                 "the block ends while an asynchronous copy into its shared memory, which the mbarrier at offset " +
                     std::to_string(offset) + " counts, has not been waited for");
       return false;
     }
   for (size_t i = 0; i < remoteUses.size(); ++i)
-    if (remoteUses[i] > exitClock[i]) {
+    if (remoteUses[i].first > exitClock.of(uint32_t(i), remoteUses[i].second)) {
       warp.fail(Fault::race, 0, 0,
                 "the block ends while " + agentName(uint32_t(i)) +
                     " may still use its shared memory; a barrier.cluster is missing");

@@ -186,10 +186,13 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
   engineNow = begin;
   shadow.firstAgent = clusterRank * count;
   shadow.engineAgent = engineAgent;
-  for (auto *clocks : {&proxyFences, &initFences, &remoteUses, &exitClock})
-    clocks->assign(agents, 0);
-  for (auto *clocks : {&clusterClock, &clusterCompleted, &clusterInits})
-    clocks->clear();
+  proxyFences.assign(agents, 0);
+  initFences.assign(agents, 0);
+  remoteUses.assign(agents, {});
+  exitClock.clear();
+  clusterClock.clear();
+  clusterCompleted.clear();
+  clusterInits.clear();
   asyncReaders.clear();
   asyncReads = 0;
   warpgroups.assign((count + 3) / 4, {});
@@ -226,14 +229,18 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
     warp.fragments[0].frame = warp.fragments[0].top = program.stackBase;
     warp.current = 0;
     // Everyone has seen time `begin`: what is stamped with it is ordered before all that warps do.
-    warp.clock.assign(agents, begin);
+    warp.clock.lanes.clear();
+    warp.clock.times.assign(agents, begin);
     warp.viewer = {};
     warp.viewer.agent = clusterRank * count + w;
     warp.viewer.column = w;
     warp.viewer.now = begin + 1;
-    warp.viewer.clock = warp.clock.data();
-    for (auto *clocks : {&warp.laneClock, &warp.proxyView, &warp.fenceClock, &warp.pendingView, &warp.initView})
+    warp.viewer.clock = warp.clock.times.data();
+    warp.viewer.known = &warp.clock;
+    for (VectorClock *clocks : {&warp.proxyView, &warp.fenceClock, &warp.pendingView})
       clocks->clear();
+    warp.laneClock.clear();
+    warp.initView.clear();
     warp.copies.clear();
     warp.bulkReads.clear();
     warp.wgmmaIssued = warp.wgmmaDone = warp.wgmmaFenced = 0;
@@ -244,6 +251,7 @@ void Block::start(Worker &on, uint64_t index, uint32_t begin) {
     warp.heldRegisters = registersAtStart;
     warp.poll = {};
     warp.clusterSeen = 0;
+    warp.clusterWaited = false;
     std::fill(warp.openGroup, warp.openGroup + lanes, 0);
     std::fill(warp.bulkOpen, warp.bulkOpen + lanes, 0);
     fillSpecials(warp, *this, *launch);
@@ -334,12 +342,15 @@ void Worker::runGang(uint64_t first, uint64_t count) {
     std::erase_if(order, [](Warp *w) { return w->finished(); });
     if (order.empty())
       break;
+    if (!deliveries.empty())
+      deliver(false);
     idlePasses = progress ? 0 : idlePasses + 1;
-    if (!ran || idlePasses > 20000 || warpInstructions - begin > options.limit) {
+    if ((!ran && deliveries.empty()) || idlePasses > 20000 || warpInstructions - begin > options.limit) {
       reportDeadlock();
       return;
     }
   }
+  deliveries.clear();
   for (uint64_t i = 0; i < count; ++i) {
     blocks[i].started = false;
     paces.ended(blocks[i]);

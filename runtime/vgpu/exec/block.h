@@ -50,7 +50,7 @@ struct Barrier {
   uint32_t expected = 0;         // threads; 0 while nobody has arrived
   bool all = false;              // expects every live thread of the block
   std::vector<uint32_t> arrived; // lanes by warp
-  std::vector<uint32_t> clock;
+  VectorClock clock;
   struct Waiter {
     Warp *warp;
     uint32_t mask;
@@ -63,14 +63,16 @@ struct Barrier {
 
 // An mbarrier object (ISA 9.7.13.15); its 64 bits in shared memory hold a mark, the state is here.
 struct Mbarrier {
-  uint32_t count = 0, pending = 0;       // arrivals of a phase, and those still missing
-  int64_t transactions = 0;              // bytes expected and not yet copied
-  uint64_t phase = 0;                    // phases completed
-  uint32_t initAgent = 0, initClock = 0; // who initialised it, and when
-  bool unwaited = false;                 // copies of a completed phase that nobody has waited for
-  uint64_t completedAt = 0;              // the same when the last phase completed
-  uint64_t readyAt = 0;                  // modelled time of the latest arrival, or of a copy's end
-  std::vector<uint32_t> clock, completedClock;
+  uint32_t count = 0, pending = 0;                     // arrivals of a phase, and those still missing
+  int64_t transactions = 0;                            // bytes expected and not yet copied
+  uint64_t phase = 0;                                  // phases completed
+  uint32_t initAgent = 0, initLane = 0, initClock = 0; // who initialised it, and when
+  uint32_t offset = 0, inFlight = 0;                   // in shared memory; copies that will still tell it
+  bool observed = true;                                // somebody has waited for the last completed phase
+  bool copied = false;                                 // ... which copies were part of
+  VectorClock clock, completedClock;
+  uint64_t completedAt = 0;                           // the same when the last phase completed
+  uint64_t readyAt = 0;                               // modelled time of the latest arrival, or of a copy's end
   std::vector<std::pair<uint32_t, uint32_t>> regions; // what copies of this phase wrote: offset and bytes
 };
 
@@ -103,14 +105,16 @@ struct Block {
   std::vector<uint32_t> proxyFences, initFences;
   uint32_t clusterArrived = 0; // of the cluster's first block: threads at barrier.cluster
   uint64_t clusterPhase = 0;
-  std::vector<uint32_t> clusterClock, clusterCompleted, clusterInits;
+  VectorClock clusterClock, clusterCompleted;
+  std::vector<uint32_t> clusterInits;
   // Shared memory that asynchronous reads are using: how many, by 16-byte chunk.
   std::vector<uint16_t> asyncReaders;
   uint32_t asyncReads = 0;
   std::vector<Warpgroup> warpgroups;
-  std::unordered_map<uint32_t, std::vector<uint32_t>> atomicClocks; // by word: what atomics after a fence handed on
-  std::vector<uint32_t> remoteUses, exitClock; // by agent: accesses from other blocks; what warps knew when they ended
-  int64_t freeRegisters = -1;                  // for setmaxnreg; -1: the launch's number is not known
+  std::unordered_map<uint32_t, VectorClock> atomicClocks; // by word: what atomics after a fence handed on
+  std::vector<std::pair<uint32_t, uint32_t>> remoteUses;  // by agent: its last access from another block: time and lane
+  VectorClock exitClock;                                  // what warps knew when they ended
+  int64_t freeRegisters = -1;                             // for setmaxnreg; -1: the launch's number is not known
   uint32_t liveThreads = 0;
   bool started = false;
   BlockTime time;                               // modelled
@@ -123,11 +127,11 @@ struct Block {
   void lanesExited(Warp &warp, uint32_t which);
   bool checkExit(Warp &warp, uint32_t which);
   void tryCompleteCluster();
-  // What the warp has done and knows goes into a clock; tick() tells later accesses from these.
-  void publish(const Warp &warp, std::vector<uint32_t> &into) const;
+  // What lanes of the warp have done and know goes into a clock; tick() tells later accesses from these.
+  void publish(const Warp &warp, uint32_t mask, VectorClock &into) const;
   void tick(Warp &warp);
-  void release(Warp &warp, std::vector<uint32_t> &into) { publish(warp, into), tick(warp); }
-  void acquire(Warp &warp, const std::vector<uint32_t> &from);
+  void release(Warp &warp, VectorClock &into) { publish(warp, warp.mask, into), tick(warp); }
+  void acquire(Warp &warp, const VectorClock &from) const;
   // The lanes of `members` have synchronised with each other.
   void syncLanes(Warp &warp, uint32_t members);
   uint32_t engineTick();
@@ -137,6 +141,13 @@ struct Block {
 
 private:
   bool tryComplete(uint32_t number);
+};
+
+// A copy into shared memory whose mbarrier has not been told yet.
+struct PendingCopy {
+  Block *owner;
+  uint32_t mbarrier, offset, bytes;
+  uint64_t readyAt; // modelled time of its end
 };
 
 // One OS thread that runs blocks.
@@ -156,6 +167,10 @@ struct Worker {
   };
   Lookup lookups[64];
 
+  std::vector<PendingCopy> deliveries; // of a random schedule: copies that take their time
+
+  // Completes copies: all of them, or some by chance.
+  void deliver(bool all);
   // Runs the gang of blocks [first, first + count) until all have ended or one faulted.
   void runGang(uint64_t first, uint64_t count);
   void report(Warp &warp, Fault fault, uint32_t lane, uint64_t address, std::string message);

@@ -68,19 +68,19 @@ bool checkSharedClosely(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
   Viewer remote, &by = &block == w.block ? w.viewer : remote = w.viewer;
   by.lane = lane;
   by.lanes = w.laneClock.empty() ? nullptr : &w.laneClock[lane * lanes];
-  by.fenced = w.proxyView.empty() ? nullptr : w.proxyView.data();
+  by.fenced = w.proxyView.empty() ? nullptr : &w.proxyView;
   if (&block != w.block) {
     by.column = shadow.warps + 1;
     u32 first = block.shadow.firstAgent;
-    bool started =
-        std::any_of(by.clock + first, by.clock + first + shadow.warps, [&](u32 known) { return known > shadow.begin; });
+    bool started = w.clusterWaited || std::any_of(by.clock + first, by.clock + first + shadow.warps,
+                                                  [&](u32 known) { return known > shadow.begin; });
     if (!started) {
       w.fail(Fault::race, lane, offset,
              "uses shared memory of block " + std::to_string(block.clusterRank) +
                  " of the cluster before it is known to run; a barrier.cluster must come first");
       return false;
     }
-    block.remoteUses[by.agent] = by.now;
+    block.remoteUses[by.agent] = {by.now, lane};
   }
   bool writes = use == SharedUse::write || use == SharedUse::atomicWrite || use == SharedUse::atomicUpdate ||
                 use == SharedUse::beginAsync || use == SharedUse::beginCopy;

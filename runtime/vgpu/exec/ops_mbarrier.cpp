@@ -18,18 +18,29 @@ void completeIfDone(Mbarrier &m, Block &owner) {
   ++m.phase;
   m.pending = m.count;
   m.completedAt = m.readyAt;
+  m.observed = m.copied = false;
   if (!m.regions.empty()) {
     // What the copies wrote is there for those who learn of this phase.
     u32 now = owner.engineTick();
     for (auto [offset, bytes] : m.regions)
       for (u32 word = offset / 4; word < (offset + bytes + 3) / 4; ++word)
         owner.shadow.endAsync(word, owner.engineAgent, 0, now, false);
-    m.clock.resize(owner.agents);
-    m.clock[owner.engineAgent] = now;
-    m.unwaited = true;
+    m.clock.times.resize(owner.agents);
+    m.clock.raise(owner.engineAgent, now);
+    m.copied = true;
     m.regions.clear();
   }
   m.completedClock = m.clock;
+}
+
+// A lane hands on what it did, and only that: lanes that arrive later may be of another phase. All lanes of a warp at
+// once hand on all when the phase does not end among them.
+void publishArrival(Warp &w, u32 lane, Mbarrier &m, bool again) {
+  bool all = (w.mask & w.alive()) == w.alive() && m.pending > lanes;
+  if (!all)
+    w.block->publish(w, 1u << lane, m.clock);
+  else if (!again)
+    w.block->publish(w, w.mask, m.clock);
 }
 
 // Shared address of a lane's operand, generic ones included.
@@ -65,12 +76,15 @@ void runMbarrier(Warp &w, const Op &op) {
       Mbarrier &m = w.block->mbarriers[address];
       m.count = m.pending = count;
       m.initAgent = w.viewer.agent;
+      m.initLane = l;
+      m.offset = address;
       m.initClock = w.viewer.now;
       if (!checkShared(w, *w.block, l, address, 8, SharedUse::write))
         return;
       if (w.launch->options.checkShared)
         w.block->shadow.markMbarrier(address / 4, true), w.block->shadow.markMbarrier(address / 4 + 1, true);
-      w.block->release(w, m.clock);
+      w.block->publish(w, 1u << l, m.clock);
+      w.block->tick(w);
       continue;
     }
     Block *owner = nullptr;
@@ -81,6 +95,8 @@ void runMbarrier(Warp &w, const Op &op) {
     case Kind::invalidate:
       if (owner != w.block)
         return w.fail(Fault::mbarrier, l, address, "mbarrier.inval of another block's mbarrier");
+      if (m->inFlight || m->transactions)
+        return w.fail(Fault::mbarrier, l, address, "mbarrier.inval while copies are in flight that will tell it");
       owner->mbarriers.erase(address);
       if (w.launch->options.checkShared)
         owner->shadow.markMbarrier(address / 4, false), owner->shadow.markMbarrier(address / 4 + 1, false);
@@ -94,7 +110,8 @@ void runMbarrier(Warp &w, const Op &op) {
       if (kind == Kind::drop)
         m->count -= std::min(m->count, count);
       if (count && !op.y)
-        w.block->publish(w, m->clock);
+        publishArrival(w, l, *m, m == seen);
+      seen = m;
       if (!arriveAt(w, l, *m, *owner, count, op.c == nowhere ? 0 : s64(w.in<u32>(op.c)[l])))
         return;
       break;
@@ -120,7 +137,7 @@ void runMbarrier(Warp &w, const Op &op) {
         break;
       if (!op.y)
         w.block->acquire(w, m->completedClock);
-      m->unwaited = false;
+      m->observed = true;
       seen = m;
       break;
     }
@@ -195,7 +212,7 @@ void runCopyArrive(Warp &w, const Op &op) {
     Mbarrier *m = mbarrierAt(w, l, sharedAddress(x.address[l]), owner);
     if (!m)
       return;
-    w.block->publish(w, m->clock);
+    w.block->publish(w, 1u << l, m->clock);
     m->readyAt = std::max(m->readyAt, w.time.groups[0].open);
     if (!op.flag2) // without .noinc the pending count grows by one first
       ++m->pending;
@@ -225,6 +242,7 @@ void runClusterWait(Warp &w, const Op &) {
   w.block->acquire(w, first.clusterCompleted);
   waitUntil(w, Wait::cluster, w.pc - 1, first.clusterReady);
   w.initView = first.clusterInits;
+  w.clusterWaited = true;
 }
 } // namespace
 
@@ -246,7 +264,7 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner) {
     return nullptr;
   }
   const Mbarrier &m = found->second;
-  bool known = m.initClock <= w.clock[m.initAgent] ||
+  bool known = m.initClock <= w.clock.of(m.initAgent, m.initLane) ||
                (m.initAgent < w.initView.size() && m.initClock <= w.initView[m.initAgent]);
   if (m.initAgent != w.viewer.agent && !known && w.launch->options.checkShared) {
     w.fail(Fault::race, lane, address,
@@ -255,7 +273,7 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner) {
     return nullptr;
   }
   if (rank && owner != w.block)
-    owner->remoteUses[w.viewer.agent] = w.viewer.now;
+    owner->remoteUses[w.viewer.agent] = {w.viewer.now, lane};
   return &found->second;
 }
 
@@ -272,6 +290,13 @@ bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes
   }
   m.pending -= count;
   m.readyAt = std::max(m.readyAt, w.time.now);
+  if (!m.pending && !m.transactions && m.phase && !m.observed && w.launch->options.checkShared) {
+    w.fail(Fault::mbarrier, lane, m.offset,
+           "completes phase " + std::to_string(m.phase) + " of the mbarrier at shared offset " +
+               std::to_string(m.offset) + ", and nobody has waited for the phase before: who waits for it by parity " +
+               "cannot tell them apart");
+    return false;
+  }
   completeIfDone(m, owner);
   return true;
 }
@@ -283,9 +308,37 @@ bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 
                " initialised without a fence after it; fence.mbarrier_init or fence.proxy.async is missing");
     return false;
   }
-  m.regions.emplace_back(offset, bytes);
-  m.readyAt = std::max(m.readyAt, copyTime(w, owner, bytes));
-  return arriveAt(w, lane, m, owner, 0, -s64(bytes));
+  if (m.transactions - bytes < -transactionLimit) {
+    w.fail(Fault::mbarrier, lane, offset, "the transaction count of the mbarrier leaves its range");
+    return false;
+  }
+  ++m.inFlight;
+  w.worker->deliveries.push_back({&owner, m.offset, offset, bytes, copyTime(w, owner, bytes)});
+  if (!w.launch->options.randomSchedule)
+    w.worker->deliver(true);
+  return true;
+}
+
+void Worker::deliver(bool all) {
+  size_t kept = 0;
+  for (size_t i = 0; i < deliveries.size(); ++i) {
+    const PendingCopy d = deliveries[i];
+    random = random * 6364136223846793005ull + 1442695040888963407ull;
+    if (!all && (random >> 40) % 4) {
+      deliveries[kept++] = d;
+      continue;
+    }
+    auto found = d.owner->mbarriers.find(d.mbarrier);
+    if (found == d.owner->mbarriers.end())
+      continue;
+    Mbarrier &m = found->second;
+    --m.inFlight;
+    m.readyAt = std::max(m.readyAt, d.readyAt);
+    m.transactions -= d.bytes;
+    m.regions.emplace_back(d.offset, d.bytes);
+    completeIfDone(m, *d.owner);
+  }
+  deliveries.resize(kept);
 }
 
 void addMbarrierOps(OpTable &table) {

@@ -4,18 +4,25 @@
 #include <algorithm>
 
 namespace tessera::vgpu {
-namespace {
-void join(std::vector<u32> &into, const std::vector<u32> &from) {
-  if (into.size() < from.size())
-    into.resize(from.size());
-  for (size_t i = 0; i < from.size(); ++i)
-    into[i] = std::max(into[i], from[i]);
-}
-} // namespace
 
-void Block::publish(const Warp &warp, std::vector<uint32_t> &into) const {
-  join(into, warp.clock);
-  into[warp.viewer.agent] = std::max(into[warp.viewer.agent], warp.viewer.now);
+void Block::publish(const Warp &warp, uint32_t mask, VectorClock &into) const {
+  into.join(warp.clock);
+  u32 me = warp.viewer.agent, now = warp.viewer.now;
+  if ((mask & warp.alive()) == warp.alive())
+    return into.raise(me, now);
+  VectorClock::Lanes some;
+  some.agent = me;
+  for (u32 l = 0; l < lanes; ++l) {
+    if (!(warp.lanesAtStart >> l & 1))
+      some.times[l] = ~0u;
+    if (!(mask >> l & 1))
+      continue;
+    some.times[l] = now;
+    for (u32 k = 0; k < lanes && !warp.laneClock.empty(); ++k)
+      some.times[k] = std::max(some.times[k], warp.laneClock[l * lanes + k]);
+  }
+  into.joinLanes(some);
+  into.settle();
 }
 
 void Block::tick(Warp &warp) {
@@ -23,21 +30,21 @@ void Block::tick(Warp &warp) {
   worker->nextClock = std::max(worker->nextClock, warp.viewer.now + 1);
 }
 
-void Block::acquire(Warp &warp, const std::vector<uint32_t> &from) {
-  for (size_t i = 0; i < from.size() && i < warp.clock.size(); ++i)
-    warp.clock[i] = std::max(warp.clock[i], from[i]);
+void Block::acquire(Warp &warp, const VectorClock &from) const {
+  if (!from.empty())
+    warp.clock.join(from);
 }
 
 void Block::syncLanes(Warp &warp, uint32_t members) {
   u32 now = warp.viewer.now, alive = warp.alive();
   tick(warp);
   if ((members & alive) == alive) {
-    warp.clock[warp.viewer.agent] = now;
+    warp.clock.raise(warp.viewer.agent, now);
     warp.laneClock.clear();
     return;
   }
   if (warp.laneClock.empty())
-    warp.laneClock.assign(lanes * lanes, warp.clock[warp.viewer.agent]);
+    warp.laneClock.assign(lanes * lanes, warp.clock.times[warp.viewer.agent]);
   u32 together[lanes] = {};
   for (u32 l = 0; l < lanes; ++l)
     for (u32 k = 0; k < lanes && (members >> l & 1); ++k)
@@ -70,27 +77,26 @@ std::string Block::agentName(uint32_t agent) const {
 
 void memoryFence(Warp &w) {
   w.fenceClock.clear();
-  w.block->publish(w, w.fenceClock);
-  w.block->tick(w);
+  w.block->release(w, w.fenceClock);
   w.block->acquire(w, w.pendingView);
 }
 
 // An atomic access hands on what its warp fenced before, and shows what others handed on: at once when it is itself an
 // acquire or release, with the next fence when not.
-void atomicOrder(Warp &w, Block &block, u32 word, const Access &x) {
+void atomicOrder(Warp &w, Block &block, u32 lane, u32 word, const Access &x) {
   if (x.write && (x.order & Access::release)) {
-    std::vector<u32> mine;
-    block.publish(w, mine);
+    VectorClock mine;
+    block.publish(w, 1u << lane, mine);
     block.tick(w);
-    join(block.atomicClocks[word], mine);
+    block.atomicClocks[word].join(mine);
   } else if (x.write && !w.fenceClock.empty()) {
-    join(block.atomicClocks[word], w.fenceClock);
+    block.atomicClocks[word].join(w.fenceClock);
   }
   if (auto found = block.atomicClocks.find(word); x.read && found != block.atomicClocks.end()) {
     if (x.order & Access::acquire)
       block.acquire(w, found->second);
     else
-      join(w.pendingView, found->second);
+      w.pendingView.join(found->second);
   }
 }
 

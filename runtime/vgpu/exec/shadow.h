@@ -1,6 +1,7 @@
 // What the checker remembers of shared memory: who wrote and read each word last, and at which of its warp's times.
 // Times are vector-clock entries that grow over the life of a worker, so nothing is cleared between blocks.
 #pragma once
+#include "runtime/vgpu/exec/clock.h"
 #include <cstdint>
 #include <vector>
 
@@ -10,15 +11,17 @@ namespace tessera::vgpu {
 // warps, block after block, and behind them one async engine a block, which stands for copies and wgmma reads.
 struct Viewer {
   uint32_t agent = 0, lane = 0;
-  uint32_t column = 0;              // of Shadow::reads: the warp's number in the block that owns the memory
-  uint32_t now = 0;                 // its present time
-  const uint32_t *clock = nullptr;  // by agent: what happened until then is ordered before this access; its own entry
-                                    // is the time until which its lanes are ordered among themselves
-  const uint32_t *lanes = nullptr;  // by lane of its own warp, the same; null: nothing beyond `clock`
-  const uint32_t *fences = nullptr; // by agent: its time at its last fence.proxy.async
-  const uint32_t *fenced = nullptr; // `clock` at this warp's own last fence.proxy.async, or null
+  uint32_t column = 0;                // of Shadow::reads: the warp's number in the block that owns the memory
+  uint32_t now = 0;                   // its present time
+  const uint32_t *clock = nullptr;    // by agent: what happened until then is ordered before this access; its own entry
+                                      // is the time until which its lanes are ordered among themselves
+  const uint32_t *lanes = nullptr;    // by lane of its own warp, the same; null: nothing beyond `clock`
+  const uint32_t *fences = nullptr;   // by agent: its time at its last fence.proxy.async
+  const VectorClock *known = nullptr; // all that `clock` is part of
+  const VectorClock *fenced = nullptr; // that at this warp's own last fence.proxy.async, or null
   bool ordered(uint32_t who, uint32_t whoLane, uint32_t time) const {
-    return time <= clock[who] || (who == agent && (whoLane == lane || (lanes && time <= lanes[whoLane])));
+    return time <= clock[who] || (who == agent && (whoLane == lane || (lanes && time <= lanes[whoLane]))) ||
+           (!known->lanes.empty() && time <= known->of(who, whoLane));
   }
 };
 
@@ -142,11 +145,11 @@ struct Shadow {
     const uint64_t *readers = &reads[word * columns];
     for (uint32_t c = 0; c < warps; ++c)
       if (timeOf(readers[c]) > by.clock[firstAgent + c]) [[unlikely]]
-        unorderedRead(readers[c], firstAgent + c, mask, by, atomic, answer);
+        unorderedRead(readers[c], c, firstAgent + c, mask, by, atomic, answer);
     if (timeOf(readers[warps]) > by.clock[engineAgent]) [[unlikely]]
-      unorderedRead(readers[warps], engineAgent, mask, by, atomic, answer);
+      unorderedRead(readers[warps], warps, engineAgent, mask, by, atomic, answer);
     if (uint64_t r = readers[warps + 1]; timeOf(r) > begin && timeOf(r) > by.clock[uint32_t(r)]) [[unlikely]]
-      unorderedRead(r, uint32_t(r), mask, by, atomic, answer);
+      unorderedRead(r, warps + 1, uint32_t(r), mask, by, atomic, answer);
     bool again = !fresh && cell.agent() == by.agent && cell.lane == by.lane && cell.writeClock == by.now;
     uint32_t valid = (fresh ? 0 : cell.valid()) | mask, written = again ? cell.written() | mask : mask;
     cell = {by.now, uint16_t(by.agent | (atomic ? atomicFlag | genericFlag : genericFlag)), uint8_t(by.lane),
@@ -159,7 +162,8 @@ struct Shadow {
   bool unfenced(uint64_t word, uint8_t mask, const Viewer &by) const {
     const Cell &cell = cells[word];
     return cell.writeClock >= begin && (cell.who & genericFlag) && (cell.written() & mask) &&
-           by.fences[cell.agent()] < cell.writeClock && !(by.fenced && by.fenced[cell.agent()] >= cell.writeClock);
+           by.fences[cell.agent()] < cell.writeClock &&
+           !(by.fenced && by.fenced->of(cell.agent(), cell.lane) >= cell.writeClock);
   }
   // An asynchronous copy into the bytes begins: they are undefined until it is complete.
   Answer beginAsync(uint64_t word, uint8_t mask, const Viewer &by, bool asyncProxy) {
@@ -213,14 +217,20 @@ private:
     uint64_t read = makeRead(by.now, atomic, mask, 1u << by.lane);
     mine = timeOf(mine) == by.now ? (mine | read) & ~(uint64_t(!atomic) << 36) : read;
   }
-  void unorderedRead(uint64_t r, uint32_t agent, uint32_t mask, const Viewer &by, bool atomic, Answer &answer) const {
+  void unorderedRead(uint64_t r, uint32_t column, uint32_t agent, uint32_t mask, const Viewer &by, bool atomic,
+                     Answer &answer) const {
     if (timeOf(r) < begin || !((r >> 32 & 15) & mask) || (atomic && (r >> 36 & 1)))
       return;
     uint32_t lane = 0;
-    if (agent == by.agent) { // other lanes of the same warp
-      auto others = uint32_t(r) & ~(1u << by.lane);
-      for (uint32_t left = others; by.lanes && left; left &= left - 1)
-        if (uint32_t l = uint32_t(__builtin_ctz(left)); by.lanes[l] >= timeOf(r))
+    if (column == warps + 1) { // of another block: which lane is not known
+      for (; lane < 32; ++lane)
+        if (by.ordered(agent, lane, timeOf(r)))
+          return;
+      lane = 0;
+    } else {
+      auto others = uint32_t(r);
+      for (uint32_t left = others; left; left &= left - 1)
+        if (auto l = uint32_t(__builtin_ctz(left)); by.ordered(agent, l, timeOf(r)))
           others &= ~(1u << l);
       if (!others)
         return;

@@ -73,13 +73,13 @@ struct Warp {
   WarpTime time; // modelled
 
   // The checker's order of events (order.cpp). Vector clocks have an entry for each agent of the cluster (Viewer).
-  Viewer viewer;                     // its `now` counts this warp's releases
-  std::vector<uint32_t> clock;       // what happened before the warp's next access
-  std::vector<uint32_t> laneClock;   // [lane][lane]: beyond clock, after synchronisation of some lanes only
-  std::vector<uint32_t> proxyView;   // `clock` at this warp's last fence.proxy.async
-  std::vector<uint32_t> fenceClock;  // `clock` at its last memory fence: what atomics after it hand on
-  std::vector<uint32_t> pendingView; // what its atomics saw since: ordered by the next fence
-  std::vector<uint32_t> initView;    // by agent: the latest mbarrier.init that a relaxed cluster barrier handed on
+  Viewer viewer;                   // its `now` counts this warp's releases
+  VectorClock clock;               // what happened before the warp's next access
+  std::vector<uint32_t> laneClock; // [lane][lane]: beyond clock, after synchronisation of some lanes only
+  VectorClock proxyView;           // `clock` at this warp's last fence.proxy.async
+  VectorClock fenceClock;          // `clock` at its last memory fence: what atomics after it hand on
+  VectorClock pendingView;         // what its atomics saw since: ordered by the next fence
+  std::vector<uint32_t> initView;  // by agent: the latest mbarrier.init that a relaxed cluster barrier handed on
 
   // cp.async copies that have not been waited for (ISA 9.7.9.25.3), and the number of each lane's open group.
   struct Copy {
@@ -95,7 +95,8 @@ struct Warp {
   };
   std::vector<BulkRead> bulkReads;
   uint32_t bulkOpen[lanes] = {};
-  uint64_t clusterSeen = 0; // phases of barrier.cluster that had completed at the last arrival
+  bool clusterWaited = false; // the other blocks of the cluster are known to run
+  uint64_t clusterSeen = 0;   // phases of barrier.cluster that had completed at the last arrival
   // wgmma operations by number: issued, known to be complete, and where each committed group ends (warpgroup.cpp).
   uint64_t wgmmaIssued = 0, wgmmaDone = 0;
   std::vector<uint64_t> wgmmaGroups;

@@ -103,7 +103,7 @@ void runWgmmaWait(Warp &w, const Op &op) {
     if (block.warps[k].wgmmaIssued < target)
       return w.park(Fragment::State::warpgroup);
   Shadow &shadow = block.shadow;
-  u32 &known = w.clock[block.engineAgent];
+  u32 &known = w.clock.times[block.engineAgent];
   for (u64 n = std::max(w.wgmmaDone, group.first); n < target; ++n) {
     WgmmaRecord &record = group.records[size_t(n - group.first)];
     if (!record.doneTime) {
