@@ -62,6 +62,7 @@ int cuTensorMapEncodeTiled(void *, int, unsigned, void *, const uint64_t *, cons
                            const uint32_t *, int, int, int, int);
 const char *tesseraVgpuFindings();
 const char *tesseraVgpuReport();
+int tesseraVgpuSchedule(uint64_t);
 }
 
 struct Dim {

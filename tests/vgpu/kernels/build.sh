@@ -13,6 +13,9 @@ compile cooperative sm_80
 compile matrix sm_75
 compile matrix sm_80
 compile hopper sm_90a
+compile checker sm_75
+compile checker sm_80
+compile checker sm_90a
 compile speed sm_80
 # What ptxas allocates, which tests/vgpu/registers_test.cpp holds the estimate from liveness to.
 {
