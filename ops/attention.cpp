@@ -9,9 +9,9 @@ bool Attention::accepts(Kernel &k, const Config &c) const {
   return k.require(kvHeads > 0 && heads % kvHeads == 0,
                    "attention shares a kv head among equally many heads, but there are " + std::to_string(heads) +
                        " heads for " + std::to_string(kvHeads)) &&
-         k.require(split >= 0 && split % c.bn == 0,
-                   "attention's splits are whole steps of bn = " + std::to_string(c.bn) + " positions, but split is " +
-                       std::to_string(split)) &&
+         k.require(split >= 0 && split % (c.bn * c.blocks) == 0,
+                   "attention's splits are whole steps of " + std::to_string(c.bn * c.blocks) +
+                       " positions, but split is " + std::to_string(split)) &&
          k.require(!partial || (split > 0 && !score.sinks),
                    "attention in parts takes a split and leaves sinks to attention_merge");
 }
@@ -25,7 +25,8 @@ void Attention::define(Kernel &k, const Config &c) const {
   int64_t group = heads / kvHeads, rows = c.bm * c.bh, d = headDim;
   auto [batch, queries, pages, slots] = k.dims("batch", "queries", "pages", "slots");
   Tensor q = k.in("q", f32, {batch, queries, heads, d});
-  Tensor K = k.in("K", cache, {pages, kvHeads, pageSize, d});
+  Tensor K =
+      keyColumns ? k.in("K", cache, {pages, kvHeads, d, pageSize}) : k.in("K", cache, {pages, kvHeads, pageSize, d});
   Tensor V = k.in("V", cache, {pages, kvHeads, pageSize, d});
   Tensor table = k.in("table", i32, {batch, slots});
   Tensor length = k.in("length", i32, {batch});
@@ -63,22 +64,50 @@ void Attention::define(Kernel &k, const Config &c) const {
       visible = visible & (position - key < score.window);
     return where(visible, s, -infinity);
   };
-  auto step = [&](Range s, const SoftmaxState &seen) -> SoftmaxState {
+  // The keys [d, bn] and values [bn, d] of a block. Where a block lies in one page it reads memory as it stands.
+  auto keysAndValues = [&](Range s) -> std::pair<Tile, Tile> {
+    if (pageSize % c.bn == 0) {
+      Tile page = load(table(b, min(s.origin / pageSize, slots - 1))); // blocks past the end are masked, not read
+      Range slot = s + (s.origin % pageSize - s.origin);
+      Tile key =
+          keyColumns ? load(K(page, kvHead, all, slot)).to(f32) : trans(load(K(page, kvHead, slot, all)).to(f32));
+      return {key, load(V(page, kvHead, slot, all)).to(f32)};
+    }
     Tile page = load(table(b, s.pos() / pageSize), s.pos() < len), slot = s.pos() % pageSize;
-    Tile key = load(K(page, kvHead, slot, all), s.col() < len).to(f32); // gathered: [bn, d]
-    Tile value = load(V(page, kvHead, slot, all), s.col() < len).to(f32);
-
-    Tile score = scores(dot(query, trans(key)), s.row());
-    Tile top = max(seen[2], reduceMax(score, 1));
-    Tile keep = exp2(seen[2] - top), p = exp2(score - top);
-    return {dot(p, value, seen[0] * keep), seen[1] * keep + reduceSum(p, 1), top};
+    Tile key = load(keyColumns ? K(page, kvHead, all, slot) : K(page, kvHead, slot, all), s.col() < len).to(f32);
+    return {trans(key), load(V(page, kvHead, slot, all), s.col() < len).to(f32)};
+  };
+  // Several blocks at once, so that their products are independent. den is kept lane by lane, [rows, bn].
+  auto step = [&](Range s, const SoftmaxState &seen) -> SoftmaxState {
+    std::vector<Tile> score, value;
+    Tile top = seen[2];
+    for (int i = 0; i < c.blocks; ++i) {
+      Range block(s.origin + i * c.bn, s.bound, c.bn, s.limit);
+      auto [key, v] = keysAndValues(block);
+      value.push_back(v);
+      score.push_back(scores(dot(query, key), block.row()));
+    }
+    for (const Tile &s : score)
+      top = max(top, reduceMax(s, 1));
+    Tile keep = exp2(seen[2] - top), acc = seen[0] * keep, den = seen[1] * keep;
+    for (int i = 0; i < c.blocks; ++i) {
+      Tile p = exp2(score[i] - top);
+      acc = dot(p, value[i], acc);
+      den = den + p;
+    }
+    return {acc, den, top};
   };
   // All of [from, to) from nothing, in steps from multiples of bn.
   auto attend = [&](Tile from, Tile to) -> SoftmaxState {
-    Tile aligned = from / c.bn * c.bn;
-    return loop(blocks(max(to - aligned, 0), c.bn), nothingSeen(rows, d), [&](Range s, Tile acc, Tile den, Tile top) {
-      return step(score.window || split ? s + aligned : s, {acc, den, top});
-    });
+    int64_t most = c.bn * c.blocks;
+    Tile aligned = from / most * most;
+    SoftmaxState start = nothingSeen(rows, d);
+    start[1] = zeros({rows, c.bn});
+    auto [acc, den, top] =
+        loop(dsl::blocks(max(to - aligned, 0), most), start, [&](Range s, Tile acc, Tile den, Tile top) {
+          return step(score.window || split ? s + aligned : s, {acc, den, top});
+        });
+    return {acc, reduceSum(den, 1), top};
   };
 
   if (partial) {
@@ -94,7 +123,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     total = {total[0], full({rows, 1}, 1.0), max(ofHead(sinks) * log2e, lowest)};
   if (split) {
     Tile origin = begin / split * split;
-    total = loop(blocks(max(end - origin, 0), split), total, [&](Range s, Tile acc, Tile den, Tile top) {
+    total = loop(dsl::blocks(max(end - origin, 0), split), total, [&](Range s, Tile acc, Tile den, Tile top) {
       Tile from = s.origin.to(i32) + origin;
       return merged({acc, den, top}, attend(max(from, begin), min(from + split, end)));
     });
@@ -105,20 +134,21 @@ void Attention::define(Kernel &k, const Config &c) const {
   store(o(b, m, h, all), reshape(mean(total), {c.bm, c.bh, d}));
 }
 
-// Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:
+// Scores [rows, bn] are one vector a row; two blocks of them at once keep twice as many sums in flight, which is what a
+// few rows lack. Heads are stacked up to as many rows as lanes, queries up to half of that:
 // more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64).
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
   int parts = (group + most - 1) / most, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
-  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn};
+  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn, .blocks = 2};
 }
 
 Sizes Attention::sizes() {
-  return {{"batch", 1},    {"queries", 1},   {"pages", 64},  {"slots", 64}, {"heads", 9},  {"kvHeads", 3},
-          {"headDim", 64}, {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},  {"causal", 1}, {"window", 0},
-          {"sinks", 0},    {"split", 0},     {"partial", 0}, {"splits", 1}};
+  return {{"batch", 1},    {"queries", 1},   {"pages", 64},  {"slots", 64}, {"heads", 9},     {"kvHeads", 3},
+          {"headDim", 64}, {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},  {"causal", 1},    {"window", 0},
+          {"sinks", 0},    {"split", 0},     {"partial", 0}, {"splits", 1}, {"keyColumns", 0}};
 }
 
 Attention Attention::of(DType dtype, const Sizes &s) {
@@ -127,8 +157,8 @@ Attention Attention::of(DType dtype, const Sizes &s) {
                      .causal = at(s, "causal") != 0,
                      .window = int(at(s, "window")),
                      .sinks = at(s, "sinks") != 0};
-  return {int(at(s, "heads")), int(at(s, "kvHeads")), int(at(s, "headDim")), int(at(s, "pageSize")), dtype, score,
-          int(at(s, "split")), at(s, "partial") != 0};
+  return {int(at(s, "heads")), int(at(s, "kvHeads")), int(at(s, "headDim")),   int(at(s, "pageSize")), dtype, score,
+          int(at(s, "split")), at(s, "partial") != 0, at(s, "keyColumns") != 0};
 }
 
 // Of sequences that fill their slots; a causal mask halves the square of the queries among themselves, and a window

@@ -32,10 +32,12 @@ struct Attention {
   ScoreOptions score = {};
   int split = 0; // positions whose softmax is taken alone and then merged, from multiples of it; 0: all
   bool partial = false;
+  bool keyColumns = false; // K is [pages, kvHeads, headDim, pageSize]: what a CPU reads fast if pages are whole steps
 
   struct Config {
-    int bh = 3, bm = 2, bn = 16; // heads of one kv head and queries a program owns, positions a step takes
-    template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn); }
+    int bh = 3, bm = 2;      // heads of one kv head and queries a program owns
+    int bn = 16, blocks = 2; // positions a block of a step takes, blocks
+    template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn), f("blocks", blocks); }
   };
   // `queries`: about how many a sequence brings; 1 is decoding.
   Config defaultConfig(const Target &target, int64_t queries = 64) const;

@@ -9,17 +9,18 @@ void KvAppend::define(Kernel &k, const Config &) const {
   Tensor key = k.in("k", f32, {T, kvHeads, headDim});
   Tensor value = k.in("v", f32, {T, kvHeads, headDim});
   Tensor slots = k.in("slots", i32, {T});
-  Tensor K = k.inOut("K", cache, {pages, kvHeads, pageSize, headDim});
+  Tensor K = keyColumns ? k.inOut("K", cache, {pages, kvHeads, headDim, pageSize})
+                        : k.inOut("K", cache, {pages, kvHeads, pageSize, headDim});
   Tensor V = k.inOut("V", cache, {pages, kvHeads, pageSize, headDim});
 
   auto [t, h] = k.parallel(each(T), each(kvHeads));
-  Tile slot = load(slots(t));
-  store(K(slot / pageSize, h, slot % pageSize, all), load(key(t, h, all)).to(cache));
-  store(V(slot / pageSize, h, slot % pageSize, all), load(value(t, h, all)).to(cache));
+  Tile slot = load(slots(t)), page = slot / pageSize, at = slot % pageSize;
+  store(keyColumns ? K(page, h, all, at) : K(page, h, at, all), load(key(t, h, all)).to(cache));
+  store(V(page, h, at, all), load(value(t, h, all)).to(cache));
 }
 
 KvAppend KvAppend::of(DType dtype, const Sizes &s) {
-  return {int(at(s, "kvHeads")), int(at(s, "headDim")), int(at(s, "pageSize")), dtype};
+  return {int(at(s, "kvHeads")), int(at(s, "headDim")), int(at(s, "pageSize")), dtype, at(s, "keyColumns") != 0};
 }
 
 Cost KvAppend::cost(const Sizes &s) const {

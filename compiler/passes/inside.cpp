@@ -45,6 +45,15 @@ bool isInside(Value origin, Value bound, int64_t size, ArrayRef<InsideFact> fact
       return by && *by > 0 && by == getConstantIntValue(b.getRhs()) && knownDivisor(a.getLhs()) % *by == 0 &&
              isInside(a.getLhs(), b.getLhs(), size * *by, facts);
     }
+  // A range moved from o to r: o + (r - o) has been folded to r, while the bound still says b + (r - o).
+  if (auto sum = dyn_cast_or_null<arith::AddIOp>(boundOp))
+    for (int i : {0, 1})
+      if (auto move = sum->getOperand(i).getDefiningOp<arith::SubIOp>(); move && move.getLhs() == origin)
+        return isInside(move.getRhs(), sum->getOperand(1 - i), size, facts);
+  if (auto sum = dyn_cast_or_null<arith::AddIOp>(originOp)) // a part of a block
+    if (auto ahead = getConstantIntValue(sum.getRhs()); ahead && *ahead >= 0)
+      if (isInside(sum.getLhs(), bound, size + *ahead, facts))
+        return true;
   if (auto a = dyn_cast_or_null<arith::AddIOp>(originOp))
     if (auto b = dyn_cast_or_null<arith::AddIOp>(boundOp))
       for (int i : {0, 1})

@@ -64,9 +64,9 @@ bool anyLayer(const model::ModelConfig &config, bool windowed) {
 } // namespace
 
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             int64_t pageSize) {
+                             const KvShape &cache) {
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
-  int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(pageSize);
+  int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(cache.pageSize);
   Kernels kernels;
   Batch batch(engine);
   for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
@@ -77,6 +77,7 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
     }
     ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
     ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
+    attention.keyColumns = cache.keyColumns;
     if (anyLayer(config, false))
       TESSERA_TRY(batch.add(wide.attention, attention, attention.defaultConfig(engine.target(), rows)));
     attention.score.window = int(config.rule.window);
@@ -91,7 +92,7 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
       TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
   TESSERA_TRY(batch.add(kernels.ropeQ, ops::Rope{heads, headDim, rotaryDim, config.rope.interleaved, {}}));
   TESSERA_TRY(batch.add(kernels.ropeK, ops::Rope{kvHeads, headDim, rotaryDim, config.rope.interleaved, {}}));
-  TESSERA_TRY(batch.add(kernels.append, ops::KvAppend{kvHeads, headDim, page, f16}));
+  TESSERA_TRY(batch.add(kernels.append, ops::KvAppend{kvHeads, headDim, page, f16, cache.keyColumns}));
   if (config.family->gate == model::Gate::silu)
     TESSERA_TRY(batch.add(kernels.gate, ops::SiluAndMul{}));
   else

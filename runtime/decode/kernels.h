@@ -1,5 +1,6 @@
 // Kernels: every kernel of a step, compiled before the first token.
 #pragma once
+#include "runtime/decode/kv_pool.h"
 #include "runtime/decode/weights.h"
 #include "runtime/engine.h"
 #include "runtime/model/config.h"
@@ -33,6 +34,6 @@ struct Kernels {
 
 // Compiles what is in no cache, several kernels at a time.
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             int64_t pageSize);
+                             const KvShape &cache);
 
 } // namespace tessera::decode

@@ -43,9 +43,13 @@ Result<KvPool> KvPool::make(const Device &device, const KvShape &shape) {
   KvPool pool;
   pool.sizes = shape;
   pool.allocator = std::make_shared<PageAllocator>(shape.pages);
-  for (int64_t layer = 0; layer < shape.layers; ++layer)
-    for (std::vector<Buffer> *side : {&pool.k, &pool.v})
-      side->push_back(TESSERA_TRY(device.alloc(f16, {shape.pages, shape.kvHeads, shape.pageSize, shape.headDim})));
+  for (int64_t layer = 0; layer < shape.layers; ++layer) {
+    Shape rows = {shape.pages, shape.kvHeads, shape.pageSize, shape.headDim}, keys = rows;
+    if (shape.keyColumns)
+      std::swap(keys[2], keys[3]);
+    pool.k.push_back(TESSERA_TRY(device.alloc(f16, keys)));
+    pool.v.push_back(TESSERA_TRY(device.alloc(f16, rows)));
+  }
   return pool;
 }
 

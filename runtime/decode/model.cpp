@@ -1,4 +1,5 @@
 #include "runtime/decode/model.h"
+#include "ops/catalogue.h"
 #include "runtime/decode/decoder.h"
 #include "runtime/decode/sampler.h"
 #include <algorithm>
@@ -63,7 +64,8 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
   const model::AttentionShape &attention = config.attention;
   KvPool pool =
-      TESSERA_TRY(KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize}));
+      TESSERA_TRY(KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize,
+                                        /*keyColumns=*/options.pageSize % ops::lanes(device.target()) == 0}));
   Engine engine(device, options.engine);
   Decoder decoder =
       TESSERA_TRY(Decoder::make(engine, config, std::move(weights), std::move(pool), {context, options.chunk}));

@@ -39,3 +39,34 @@ func.func @whole(%N: index {tile.dim = "N", tile.divisor = 32 : i64},
   }
   return
 }
+
+// Parts of a block, and a block that was moved (to where it begins in its page), are whole where the block is.
+// CHECK-LABEL: func.func @parts
+// CHECK: scf.for
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK: scf.for
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16 until %{{.*}}] :
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16 until %{{.*}}] :
+func.func @parts(%N: index {tile.dim = "N"}, %P: index {tile.dim = "P"},
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %page: !tile.view<?xf32> {tile.name = "page", tile.access = "in", tile.extents = ["P"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c32 = arith.constant 32 : index
+  %zero = arith.constant dense<0.0> : tensor<16xf32>
+  %total = scf.for %i = %c0 to %N step %c32 iter_args(%sum = %zero) -> (tensor<16xf32>) {
+    %half = arith.addi %i, %c16 : index
+    %v = tile.load %x[%half for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+    %at = arith.remui %i, %c32 : index
+    %move = arith.subi %at, %i : index
+    %end = arith.addi %N, %move : index
+    %w = tile.load %page[%at for 16 until %end] : !tile.view<?xf32> -> tensor<16xf32>
+    %both = arith.addf %v, %w : tensor<16xf32>
+    %next = arith.addf %sum, %both : tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  return
+}

@@ -46,12 +46,25 @@ std::vector<float> slopesOf(const ops::Attention &op) {
 }
 std::vector<float> sinksOf(const ops::Attention &op) { return randomFloats(op.heads, 77, 2); }
 
+// K as the op wants it: each page of each head [pageSize, headDim], or its columns if keyColumns.
+static Argument keys(const ops::Attention &op, const Paged &p) {
+  const reference::CacheShape &c = p.shape.cache;
+  if (!op.keyColumns)
+    return Argument::in(op.cache, {c.pages, c.kvHeads, c.pageSize, c.headDim}, p.k);
+  std::vector<float> columns(p.k.size());
+  for (int64_t page = 0; page < c.pages * c.kvHeads; ++page)
+    for (int64_t i = 0; i < c.pageSize; ++i)
+      for (int64_t e = 0; e < c.headDim; ++e)
+        columns[(page * c.headDim + e) * c.pageSize + i] = p.k[(page * c.pageSize + i) * c.headDim + e];
+  return Argument::in(op.cache, {c.pages, c.kvHeads, c.headDim, c.pageSize}, columns);
+}
+
 std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config) {
   const auto &[batch, queries, heads, slots, cache] = p.shape;
   Shape pages{cache.pages, cache.kvHeads, cache.pageSize, cache.headDim};
-  std::vector<Argument> arguments{Argument::in(f32, {batch, queries, heads, cache.headDim}, p.q),
-                                  Argument::in(op.cache, pages, p.k), Argument::in(op.cache, pages, p.v),
-                                  Argument::in({batch, slots}, p.table), Argument::in({batch}, p.length)};
+  std::vector<Argument> arguments{Argument::in(f32, {batch, queries, heads, cache.headDim}, p.q), keys(op, p),
+                                  Argument::in(op.cache, pages, p.v), Argument::in({batch, slots}, p.table),
+                                  Argument::in({batch}, p.length)};
   if (op.score.alibi)
     arguments.push_back(Argument::in(f32, {heads}, slopesOf(op)));
   ops::Attention kernel = op;
@@ -86,7 +99,7 @@ static std::string describe(const Sequences &s, int64_t queries) {
          " kv=" + std::to_string(s.lengths[0]) + " q=" + std::to_string(queries) + " " + std::string(name(s.op.cache)) +
          " cap=" + std::to_string(f.softCap) + " window=" + std::to_string(f.window) + (f.alibi ? " alibi" : "") +
          (f.sinks ? " sinks" : "") + (f.causal ? "" : " not causal") + " split=" + std::to_string(s.op.split) +
-         (s.op.partial ? " partial" : "");
+         (s.op.partial ? " partial" : "") + (s.op.keyColumns ? " columns" : "");
 }
 
 void check(const Target &target, const Sequences &s, int64_t queries) {

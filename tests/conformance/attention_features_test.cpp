@@ -66,6 +66,16 @@ TEST_P(AttentionFeatures, AnyHeadSizeGroupAndPage) {
     check(target(), {{3, 3, 24, page, f16}, {130}}, 1);
 }
 
+// Keys by columns, where pages are whole blocks and where they are not.
+TEST_P(AttentionFeatures, KeyColumns) {
+  for (int page : {16, 64, 5}) {
+    Attention op{9, 3, 32, page, f16};
+    op.keyColumns = true;
+    check(target(), {op, {97, 1, 32}}, 1);
+    check(target(), {op, {70}}, 37);
+  }
+}
+
 // Splits are merged to the same bits in one program and by the other kernel, for any number of queries.
 TEST_P(AttentionFeatures, SplitsOfTheirOwnGiveTheSameBits) {
   ScoreOptions score{.softCap = 20, .window = 70};
@@ -91,6 +101,7 @@ TEST_P(AttentionFeatures, AQueryHasTheSameBitsHoweverItIsServed) {
         Attention other = op;
         other.pageSize = page;
         other.partial = partial;
+        other.keyColumns = page == 64;
         for (int32_t end : {50, 90}) {
           std::vector<float> o =
               run(target(), other, layOut({other, {end, 33}}, chunk), other.defaultConfig(target(), chunk));

@@ -160,6 +160,19 @@ TEST_P(RowsTest, KvAppendWritesItsSlotsAndNothingElse) {
     EXPECT_EQ(widen(values.floats()), expected(v)) << name(cache);
   }
 }
+TEST_P(RowsTest, KvAppendWritesKeyColumns) {
+  ops::KvAppend op{.kvHeads = 2, .headDim = 24, .pageSize = 4, .keyColumns = true};
+  std::vector<int32_t> slots{5, 0}; // pages 1 and 0 of 3
+  std::vector<float> k = randomFloats(2 * 2 * 24, 7);
+  Argument keys = Argument::inOut(f16, {3, 2, 24, 4}, std::vector<float>(3 * 2 * 24 * 4, 9.0f)),
+           values = Argument::inOut(f16, {3, 2, 4, 24}, std::vector<float>(3 * 2 * 4 * 24, 9.0f));
+  run(op, {Argument::in(f32, {2, 2, 24}, k), Argument::in(f32, {2, 2, 24}, k), Argument::in({2}, slots), keys, values});
+  std::vector<float> columns = keys.floats(), rows = values.floats();
+  for (int64_t page = 0; page < 3 * 2; ++page)
+    for (int64_t i = 0; i < 4; ++i)
+      for (int64_t e = 0; e < 24; ++e)
+        ASSERT_EQ(columns[(page * 24 + e) * 4 + i], rows[(page * 4 + i) * 24 + e]) << page << " " << i << " " << e;
+}
 
 // ---- activations, softmax, argmax ----
 
