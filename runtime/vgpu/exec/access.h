@@ -5,8 +5,20 @@
 namespace tessera::vgpu {
 
 // How shared memory is touched, for the checker.
-// beginCopy is cp.async, of the generic proxy; beginAsync and readAsync are those of the async proxy.
-enum class SharedUse : u8 { read, atomicRead, write, atomicWrite, atomicUpdate, beginCopy, beginAsync, readAsync };
+// beginCopy is cp.async, of the generic proxy, and beginReduce red.async; beginAsync and readAsync are those of the
+// async proxy.
+enum class SharedUse : u8 {
+  read,
+  atomicRead,
+  write,
+  atomicWrite,
+  atomicUpdate,
+  beginCopy,
+  beginAsync,
+  readAsync,
+  beginReduce,
+  beginReduceAsync
+};
 
 struct Access {
   u64 address[lanes]; // in the space; generic ones are sorted out

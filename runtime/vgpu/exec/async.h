@@ -20,6 +20,7 @@ bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 
 struct Delivery {
   u32 address, barrier, bytes, multicast;
   bool reduces = false;
+  bool asyncProxy = true; // st.async and red.async are of the generic proxy
 };
 // `write` puts the data at an offset of a block. False after it reported a fault.
 bool deliver(Warp &w, u32 lane, const Delivery &to, const std::function<void(Block &, u32)> &write);

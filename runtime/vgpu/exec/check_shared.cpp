@@ -83,7 +83,8 @@ bool checkSharedClosely(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
     block.remoteUses[by.agent] = {by.now, lane};
   }
   bool writes = use == SharedUse::write || use == SharedUse::atomicWrite || use == SharedUse::atomicUpdate ||
-                use == SharedUse::beginAsync || use == SharedUse::beginCopy;
+                use == SharedUse::beginAsync || use == SharedUse::beginCopy || use == SharedUse::beginReduce ||
+                use == SharedUse::beginReduceAsync;
   if (block.asyncReads && writes)
     for (u64 chunk = offset / 16; chunk <= (offset + bytes - 1) / 16; ++chunk)
       if (block.asyncReaders[chunk]) {
@@ -121,6 +122,10 @@ bool checkSharedClosely(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
     case SharedUse::beginAsync:
     case SharedUse::beginCopy:
       answer = shadow.beginAsync(word, mask, by, use == SharedUse::beginAsync);
+      break;
+    case SharedUse::beginReduce:
+    case SharedUse::beginReduceAsync:
+      answer = shadow.beginReduce(word, mask, by, use == SharedUse::beginReduceAsync);
       break;
     case SharedUse::readAsync:
       answer = shadow.readAsync(word, mask, by);

@@ -69,7 +69,8 @@ bool deliver(Warp &w, u32 lane, const Delivery &to, const std::function<void(Blo
     Block *block = blockOf(w, lane, address, to.bytes), *owner = nullptr;
     if (!block)
       return false;
-    SharedUse use = to.reduces ? SharedUse::atomicUpdate : SharedUse::beginAsync;
+    SharedUse use = to.reduces ? (to.asyncProxy ? SharedUse::beginReduceAsync : SharedUse::beginReduce)
+                               : (to.asyncProxy ? SharedUse::beginAsync : SharedUse::beginCopy);
     if (!checkShared(w, *block, lane, offset, to.bytes, use))
       return false;
     Mbarrier *m = mbarrierAt(w, lane, mbarrier, owner);
@@ -291,11 +292,11 @@ void runTensor(Warp &w, const Op &op) {
     }
     Block *block = blockOf(w, l, shared, bytes);
     shared &= (1u << clusterShift) - 1;
-    if (!block || !checkShared(w, *block, l, shared, bytes, SharedUse::readAsync))
-      return;
     Reduce reduce = op.flag2 == 1 ? nullptr : reduceAs(map.type, op.count);
     if (op.flag2 != 1 && !reduce)
       return w.fail(Fault::illegal, l, shared, "the tensor's elements have no such reduction");
+    if (!block || !checkShared(w, *block, l, shared, bytes, SharedUse::readAsync))
+      return;
     eachRow(map, start, [&](u32 dense, bool inside, u64 address) {
       if (!fine || !inside || first == last)
         return;

@@ -38,7 +38,7 @@ void runRemote(Warp &w, const Op &op) {
       u64 v = op.bytes == 8 ? w.in<u64>(op.more[k])[l] : w.in<u32>(op.more[k])[l];
       std::memcpy(data + k * op.bytes, &v, op.bytes);
     }
-    if (!deliver(w, l, {address, mbarrier, bytes, 0, reduce != nullptr}, [&](Block &block, u32 offset) {
+    if (!deliver(w, l, {address, mbarrier, bytes, 0, reduce != nullptr, false}, [&](Block &block, u32 offset) {
           if (reduce)
             reduce(block.shared.data() + offset, data);
           else

@@ -175,6 +175,21 @@ struct Shadow {
       return {Verdict::unfenced, other, lane};
     return answer;
   }
+  // A reduction into the bytes begins: they are there already, and other reductions may be under way.
+  Answer beginReduce(uint64_t word, uint8_t mask, const Viewer &by, bool asyncProxy) {
+    Cell &cell = cells[word];
+    if (cell.writeClock < begin || (cell.valid() & mask) != mask)
+      return {Verdict::uninitialised};
+    if ((cell.who & pendingFlag) && (cell.who & atomicFlag))
+      return {};
+    bool missesFence = asyncProxy && unfenced(word, mask, by);
+    uint32_t other = cell.agent(), lane = cell.lane;
+    Answer answer = write(word, mask, by, true);
+    cells[word].who |= pendingFlag | atomicFlag;
+    if (answer.verdict == Verdict::fine && missesFence)
+      return {Verdict::unfenced, other, lane};
+    return answer;
+  }
   // ... and is complete: `agent` made it visible at `time`.
   void endAsync(uint64_t word, uint32_t agent, uint32_t lane, uint32_t time, bool generic) {
     Cell &cell = cells[word];
