@@ -88,7 +88,7 @@ protected:
 
   // The checked-in PTX of a .cu for the newest target that this chip takes.
   void *load(const std::string &name) {
-    for (const char *target : {"sm_90a", "sm_80", "sm_75"}) {
+    for (const char *target : {"sm_90a", "sm_89", "sm_86", "sm_80", "sm_75"}) {
       int needs = std::atoi(target + 3);
       if (needs > arch || (needs == 90 && arch != 90))
         continue;

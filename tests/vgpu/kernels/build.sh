@@ -5,6 +5,7 @@ cd "$(dirname "$0")"
 compile() { nvcc -ptx -std=c++17 -lineinfo -arch="$2" -o "$1.$2.ptx" "$1.cu" && sed -i 's|"[^"]*/kernels/|"kernels/|; s|"/usr/[^"]*/include/|"cuda/include/|' "$1.$2.ptx"; }
 compile basics sm_75
 compile basics sm_80
+compile basics sm_86
 compile basics sm_90a
 compile calls sm_75
 compile calls sm_90a
@@ -12,7 +13,9 @@ compile cooperative sm_75
 compile cooperative sm_80
 compile matrix sm_75
 compile matrix sm_80
+compile matrix sm_89
 compile hopper sm_90a
+compile warpgroup sm_90a
 compile checker sm_75
 compile checker sm_80
 compile checker sm_90a
