@@ -3,6 +3,7 @@
 #include "ops/arg_max.h"
 #include "ops/attention.h"
 #include "ops/attention_merge.h"
+#include "ops/dequantize.h"
 #include "ops/embedding.h"
 #include "ops/gelu_and_mul.h"
 #include "ops/gemm.h"
@@ -12,6 +13,7 @@
 #include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
 #include "ops/quantize.h"
+#include "ops/quantize_blocks.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/silu_and_mul.h"
@@ -24,7 +26,8 @@
 namespace tessera::ops {
 
 using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
-                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge>;
+                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge,
+                       Dequantize, QuantizeBlocks>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

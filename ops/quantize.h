@@ -15,7 +15,8 @@ struct Quantize {
     int bd = 256; // columns a program takes, a multiple of the group
     template <class F> void fields(F &&f) { f("bd", bd); }
   };
-  Config defaultConfig(const Target &) const { return {}; }
+  // A group may be a whole row: one scale a token.
+  Config defaultConfig(const Target &) const { return {.bd = group * std::max(1, 256 / group)}; }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

@@ -35,6 +35,8 @@ std::vector<std::byte> toFile(const PackedMatrix &matrix);
 // 16-row panels (base/dtype.h); rows past the end are zero.
 PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes);
 std::vector<std::byte> toPanels(const PackedMatrix &matrix);
+// x [rows, columns] in a one-level format, as ggml's reference quantizers make it, in f32.
+PackedMatrix quantizeBlocks(DType format, std::span<const float> x, int64_t columns);
 // Bytes of a random matrix in a file: any code, but scales that keep weights of a usual size (`wild`: any finite f16).
 std::vector<std::byte> randomFile(DType format, int64_t rows, int64_t columns, uint32_t seed, bool wild = false);
 // Values in 16-row panels (panel_f16, panel_bf16, panel_f32), rounded.
