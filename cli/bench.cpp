@@ -3,10 +3,11 @@
 namespace tessera::cli {
 
 void addBench(CLI::App &app, Run &run) {
-  CLI::App *command = app.add_subcommand("bench", "Measures speed on a device that is really there.");
+  CLI::App *command = app.add_subcommand("bench", "Measures speed, and how well a model predicts, on a device that is really there.");
   command->require_subcommand(1);
   addBenchDecode(*command, run);
   addBenchOp(*command, run);
+  addBenchPerplexity(*command, run);
 }
 
 } // namespace tessera::cli

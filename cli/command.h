@@ -15,6 +15,7 @@ void addCompile(CLI::App &app, Run &run);
 void addBench(CLI::App &app, Run &run);
 void addBenchDecode(CLI::App &bench, Run &run);
 void addBenchOp(CLI::App &bench, Run &run);
+void addBenchPerplexity(CLI::App &bench, Run &run);
 void addMakeModel(CLI::App &app, Run &run);
 void addRunKernel(CLI::App &app, Run &run);
 
