@@ -22,9 +22,9 @@ DECODE_PROMPT, DECODE_TOKENS, PREFILL_PROMPT = 16, 128, 512
 class Llama:
     """llama.cpp through its C interface, so that Python costs some 30 us a token."""
 
-    def __init__(self, threads):
+    def __init__(self, threads, **options):
         self.llm = llama_cpp.Llama(common.MODEL, n_ctx=1024, n_batch=512, n_ubatch=512, n_threads=threads,
-                                   n_threads_batch=threads, verbose=False)
+                                   n_threads_batch=threads, verbose=False, **options)
         self.run(PREFILL_PROMPT, 2)
 
     def step(self, tokens):
