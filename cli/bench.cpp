@@ -3,7 +3,8 @@
 namespace tessera::cli {
 
 void addBench(CLI::App &app, Run &run) {
-  CLI::App *command = app.add_subcommand("bench", "Measures speed, and how well a model predicts, on a device that is really there.");
+  CLI::App *command =
+      app.add_subcommand("bench", "Measures speed, and how well a model predicts, on a device that is really there.");
   command->require_subcommand(1);
   addBenchDecode(*command, run);
   addBenchOp(*command, run);
