@@ -9,8 +9,7 @@
 // change of rounding on either side, llama.cpp's own variants included (docs/design/0001-house.md).
 #include "runtime/decode/model.h"
 #include "runtime/model/tokenizer.h"
-#include <bit>
-#include <cmath>
+#include "tests/goldens/thinned.h"
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -23,35 +22,6 @@ using Json = nlohmann::json;
 using Tokens = std::vector<int32_t>;
 
 constexpr double nearTie = 0.5, leastIdentical = 0.95, leastCosine = 0.999;
-
-// Little-endian f16 numbers in base64 without line breaks.
-std::vector<double> decodeHalfs(const std::string &text) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::vector<uint8_t> bytes;
-  unsigned pending = 0;
-  int bits = 0;
-  for (char c : text) {
-    if (c == '=')
-      break;
-    pending = pending << 6 | unsigned(digits.find(c));
-    if ((bits += 6) >= 8)
-      bytes.push_back(uint8_t(pending >> (bits -= 8)));
-  }
-  std::vector<double> values;
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2)
-    values.push_back(double(std::bit_cast<_Float16>(uint16_t(bytes[i] | bytes[i + 1] << 8))));
-  return values;
-}
-
-// The cosine of `row`, thinned to every stride-th element, with `want`.
-double cosine(std::span<const float> row, size_t stride, const std::vector<double> &want) {
-  double dot = 0, a = 0, b = 0;
-  for (size_t i = 0; i < want.size(); ++i) {
-    double x = row[i * stride];
-    dot += x * want[i], a += x * x, b += want[i] * want[i];
-  }
-  return dot / std::sqrt(a * b);
-}
 
 struct Tally {
   int prompts = 0, identical = 0, stable = 0, stableIdentical = 0, tokenizedElse = 0;
