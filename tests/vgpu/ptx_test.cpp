@@ -11,7 +11,7 @@ namespace {
 
 std::vector<std::string> corpus() {
   std::vector<std::string> texts;
-  for (const auto &entry : std::filesystem::directory_iterator("tests/vgpu/kernels"))
+  for (const auto &entry : std::filesystem::recursive_directory_iterator("tests/vgpu/kernels"))
     if (entry.path().extension() == ".ptx") {
       std::ifstream file(entry.path());
       texts.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());

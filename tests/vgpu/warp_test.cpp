@@ -115,9 +115,13 @@ TEST_F(Warp, SmallOnes) { // hints, and instructions that only pass the time, ch
   auto memory = zeros<uint32_t>(64);
   if (arch >= 80)
     body += "prefetch.global.L2::evict_last [%rd4];\napplypriority.global.L2::evict_normal [%rd4], 128;\n";
+  if (arch >= 80) // after discard the bytes are undefined until they are written
+    body += "discard.global.L2 [%rd5], 128;\nmad.wide.u32 %q0, %t0, 4, %rd5;\nst.global.u32 [%q0], %a0;\nld.global.u32 "
+            "%d0, [%q0];\n";
   if (arch >= 90)
     body += "griddepcontrol.wait;\ngriddepcontrol.launch_dependents;\n";
-  EXPECT_EQ(run(1, 1, body, in, 32, memory), in);
+  auto scratch = zeros<uint32_t>(64);
+  EXPECT_EQ(run(1, 1, body, in, 32, memory, scratch), in);
 }
 
 } // namespace

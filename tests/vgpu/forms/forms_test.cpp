@@ -2,6 +2,7 @@
 #include "tests/vgpu/cuda_api.h"
 #include "tests/vgpu/forms/forms.h"
 #include <algorithm>
+#include <filesystem>
 #include <random>
 #include <sstream>
 
@@ -168,6 +169,22 @@ TEST_F(Forms, LoadWhereTheyExist) {
       cuModuleUnload(module);
   }
   std::printf("%d forms load, %d are refused for sm_%d\n", loaded, refused, arch);
+}
+
+// The table names tests that exist.
+TEST_F(Forms, NameTheirTests) {
+  std::string sources;
+  for (const auto &entry : std::filesystem::directory_iterator("tests/vgpu"))
+    if (entry.path().extension() == ".cpp") {
+      std::ifstream file(entry.path());
+      sources.append(std::istreambuf_iterator<char>(file), {});
+    }
+  for (const Listed &listed : listedForms()) {
+    std::string name = listed.test;
+    size_t dot = name.find('.');
+    std::string head = "(" + name.substr(0, dot) + ", " + name.substr(dot + 1) + ") {";
+    EXPECT_NE(sources.find(head), sources.npos) << listed.form << " names " << name;
+  }
 }
 
 // What is not supported is refused at load, with its line and what is wrong.

@@ -52,7 +52,7 @@ void collectives(std::vector<Listed> &l) {
   l.push_back({"pmevent 3;", 75, "Warp.SmallOnes"});
   l.push_back({"griddepcontrol.wait;", 90, "Warp.SmallOnes"});
   l.push_back({"griddepcontrol.launch_dependents;", 90, "Warp.SmallOnes"});
-  l.push_back({"setmaxnreg.inc.sync.aligned.u32 232;", 90, "Hopper.WgmmaGemm"});
+  l.push_back({"setmaxnreg.inc.sync.aligned.u32 232;", 90, "EditedKernel.IsReported"});
   l.push_back({"setmaxnreg.dec.sync.aligned.u32 40;", 90, "Hopper.WgmmaGemm"});
   l.push_back({"barrier.cluster.arrive; barrier.cluster.wait;", 90, "Hopper.DistributedSharedMemory"});
   l.push_back({"barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;", 90,
@@ -69,7 +69,8 @@ void matrices(std::vector<Listed> &l) {
   auto mma = [&](const std::string &text, int d, int a, int b, int c, int arch, const char *word = "%r") {
     l.push_back({keep("mma.sync.aligned." + text + " " + regs(word, 0, d) + ", " + regs(word, 20, a) + ", " +
                       regs(word, 30, b) + ", " + regs(word, 0, c) + ";"),
-                 arch, "MatrixVectors.Mma"});
+                 arch,
+                 text.starts_with("m8n8k4") && word[1] == 'r' ? "MatrixVectors.MmaOfFourGroups" : "MatrixVectors.Mma"});
   };
   mma("m8n8k4.row.col.f64.f64.f64.f64", 2, 1, 1, 2, 80, "%fd");
   mma("m16n8k4.row.col.f64.f64.f64.f64", 4, 2, 1, 4, 90, "%fd");

@@ -70,6 +70,7 @@ const std::vector<Refused> &refusedForms() {
        "sm_120"},
       {"shfl.up.b32 %r0, %r1, 1, 0;", "without .sync"},
       {"vote.ballot.b32 %r0, %p0;", "without .sync"},
+      {"fma.rn.oob.f16 %h0, %h1, %h2, %h3;", "oob"},
       {"mov.u32 %r0, %pm0;", "%pm0"},
       {"frobnicate.b32 %r0, %r1;", "unknown instruction"},
       {"add.b32.odd %r0, %r1, %r2;", "unknown modifier"},
