@@ -86,7 +86,7 @@ Result<RopeScaling> ropeScaling(const Gguf &file, const Metadata &data, const Mo
   double attention = TESSERA_TRY(data.positiveReal("rope.scaling.attn_factor", 1));
   std::string_view kind = TESSERA_TRY(data.text("rope.scaling.type", "none"));
   Tensors tensors = file.named();
-  if (tensors.find("rope_factors_long.weight") || kind == "longrope") {
+  if (tensors.find("rope_factors_long.weight") || tensors.find("rope_factors_short.weight") || kind == "longrope") {
     s.kind = Kind::longrope;
     s.magnitude = attention;
     s.longFactors = TESSERA_TRY(floatVector(tensors, "rope_factors_long.weight", config.rope.rotaryDim / 2));

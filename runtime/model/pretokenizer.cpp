@@ -127,11 +127,13 @@ Result<std::vector<std::string_view>> Pretokenizer::split(std::string_view text)
       auto start = reinterpret_cast<PCRE2_SPTR>(subject.data()) + piece.begin;
       size_t length = piece.end - piece.begin, at = 0;
       while (at < length) {
-        int count = pcre2_match(static_cast<const pcre2_code *>(pattern.get()), start, length, at, PCRE2_NO_UTF_CHECK,
-                                match.get(), context.get());
+        int count = pcre2_match(static_cast<const pcre2_code *>(pattern.get()), start, length, at,
+                                PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match.get(), context.get());
         if (count < 0 && count != PCRE2_ERROR_NOMATCH)
           return invalidArgument("the pre-tokenizer's regex cannot cut this text: " + pcreMessage(count));
         size_t from = count < 0 ? length : found[0], to = count < 0 ? length : found[1];
+        if (from < at || to <= at) // \K inside a lookahead moves a match's begin
+          return invalidArgument("the pre-tokenizer's regex matches backwards");
         if (from > at)
           next.push_back({piece.begin + at, piece.begin + from});
         if (to > from)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes tests/goldens/smollm2_q4_1.json: what llama.cpp says, greedily, on the demo model.
+"""Writes tests/goldens/smollm2_q4_1.json: what llama.cpp says, greedily, on the demo model; or, with the argument `gemma`,
+gemma3_q4_k_m.json: the same on Gemma 3 270M, which is no chat model.
 
-Run it in the environment that scripts/dev/peers makes: build/peers/bin/python scripts/dev/make_goldens.py
+Run it in the environment that scripts/dev/peers makes: build/peers/bin/python scripts/dev/make_goldens.py [gemma]
 Per prompt: its token ids, up to 64 greedy tokens (the end-of-turn token is kept and ends the list), the gap between the two best
-logits at every step, and every 24th logit after the last prompt token (little-endian f16 in base64) for a cosine. `exact_gaps` and
+logits at every step, and every STRIDE-th logit after the last prompt token (little-endian f16 in base64) for a cosine. `exact_gaps` and
 `exact_logits` say the same of exact_model.py: by how much it prefers llama.cpp's token to its own best other one (negative where it does
 not), and its logits.
 
@@ -23,9 +24,11 @@ import numpy as np
 from exact_model import ExactModel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OUT = os.path.join(HERE, "../../tests/goldens/smollm2_q4_1.json")
-MODEL = os.path.expanduser("~/.cache/tessera/models/SmolLM2-135M-Instruct.Q4_1.gguf")
-STEPS, STRIDE, PROMPTS = 64, 24, 32
+GEMMA = "gemma" in sys.argv[1:]
+OUT = os.path.join(HERE, "../../tests/goldens", "gemma3_q4_k_m.json" if GEMMA else "smollm2_q4_1.json")
+MODEL = os.path.join(os.path.expanduser("~/.cache/tessera/models"),
+                     "gemma-3-270m.Q4_K_M.gguf" if GEMMA else "SmolLM2-135M-Instruct.Q4_1.gguf")
+STEPS, STRIDE, PROMPTS = 64, 128 if GEMMA else 24, 32
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 F32 = 0  # ggml's number of the type
 
@@ -35,6 +38,8 @@ def candidates():
         for line in file.read().splitlines():
             if not line.startswith("#"):
                 kind, text = line.split("\t")
+                if GEMMA and kind == "chat":
+                    continue
                 yield kind, "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))
 
 
@@ -79,7 +84,7 @@ def lead(row, token):
 
 def case(plain, others, exact, kind, text):
     prompt = chat(text) if kind == "chat" else text
-    ids = plain.llm.tokenize(prompt.encode(), add_bos=False, special=True)
+    ids = plain.llm.tokenize(prompt.encode(), add_bos=GEMMA, special=True)
     tokens, gaps, sample = [], [], None
     for row in plain.greedy(ids):
         sample = sample or thinned(row)
