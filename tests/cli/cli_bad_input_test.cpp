@@ -133,7 +133,8 @@ TEST(BadModel, ChatTemplateThatIsNotKnown) {
   Outcome outcome = run({"generate", "--model", path, "--prompt", "x", "--chat"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_EQ(outcome.err.rfind("tessera: " + path + ": the chat template '{% for message in messages %}", 0), 0u);
-  EXPECT_TRUE(outcome.err.ends_with("is not supported; supported: ChatML, Llama 3, Gemma, Phi-3, Mistral\n")) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with("is not supported; supported: ChatML, Llama 3, Gemma, Phi-3, Mistral\n"))
+      << outcome.err;
 }
 
 class BadRequest : public testing::Test {
