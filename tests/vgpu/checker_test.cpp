@@ -155,6 +155,27 @@ TEST_F(Written, CollectivesOfAWarpThatParted) {
       "lanes of one warp wait at different instructions");
 }
 
+TEST_F(Written, AccumulatorsOfAnotherShapeNeedAFence) {
+  // K-major tiles without a swizzle: 8 x 16-byte atoms follow each other.
+  auto two = [](const char *between) {
+    std::string fill;
+    for (int i = 0; i < 8; ++i)
+      fill += "st.shared.u32 [%r3+" + std::to_string(512 * i) + "], 0;\n";
+    return fill +
+           "fence.proxy.async.shared::cta;\nbar.sync 0;\nshr.u32 %r4, %r2, 4;\nor.b32 %r4, %r4, 0x80000;\n"
+           "mov.b64 %rd1, {%r4, 16};\nwgmma.fence.sync.aligned;\n"
+           "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {%f0,%f1,%f2,%f3}, %rd1, %rd1, 1, 1, 1, 0, 0;\n" +
+           between +
+           "wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {%f0,%f1,%f2,%f3,%f4,%f5,%f6,%f7}, %rd1, %rd1, 1, 1, "
+           "1, "
+           "0, 0;\nwgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n";
+  };
+  EXPECT_EQ(
+      run(two("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\nwgmma.fence.sync.aligned;\n"), 128),
+      "");
+  expect(run(two(""), 128), "another shape");
+}
+
 TEST_F(Written, ParitiesThatNeverCome) {
   auto wait = [](const char *parity) {
     return "setp.ne.u32 %p0, %r0, 0;\n@%p0 bra A;\nmbarrier.init.shared.b64 [%r2], 1;\nA:\nbar.sync 0;\n"

@@ -260,6 +260,11 @@ u8 *globalBytes(Warp &w, u32 lane, u64 address, u64 bytes, bool write) {
     u8 *flags = a->written.get() + (address - a->start);
     if (write)
       std::memset(flags, 1, bytes);
+    else if (const u8 *hole = std::find(flags, flags + bytes, 0); hole != flags + bytes) {
+      w.fail(Fault::uninitialised, lane, address + u64(hole - flags),
+             "read of global memory at " + hex(address + u64(hole - flags)) + " that nobody wrote");
+      return nullptr;
+    }
   }
   w.worker->counts[w.pc - 1].l2 += w.worker->traffic.touchRange(address, bytes, write, false);
   return reinterpret_cast<u8 *>(address);

@@ -13,7 +13,8 @@ Mbarrier *mbarrierAt(Warp &w, u32 lane, u32 address, Block *&owner);
 // `count` arrivals, and `bytes` more (or, negative, fewer) expected; completes the phase when nothing is missing.
 bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes);
 // An asynchronous copy wrote [offset, offset + bytes) of `owner`, and tells this mbarrier.
-bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes);
+// The async proxy needs a fence after the mbarrier's initialisation; `generic`: the copy is not of that proxy.
+bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes, bool generic);
 
 // A delivery into shared memory: where to, the mbarrier that counts its bytes, to which blocks of the cluster (0: to
 // the addressed one). A reduction needs its destination to be there already, and races with no other reduction.

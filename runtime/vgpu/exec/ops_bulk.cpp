@@ -77,7 +77,7 @@ bool deliver(Warp &w, u32 lane, const Delivery &to, const std::function<void(Blo
     if (!m)
       return false;
     write(*block, offset);
-    return completeCopy(w, lane, *m, *owner, offset, to.bytes);
+    return completeCopy(w, lane, *m, *owner, offset, to.bytes, !to.asyncProxy);
   };
   if (to.multicast == 0)
     return one(to.address, to.barrier);

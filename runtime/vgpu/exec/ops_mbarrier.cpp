@@ -301,8 +301,8 @@ bool arriveAt(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 count, s64 bytes
   return true;
 }
 
-bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes) {
-  if (m.initClock > owner.cluster[0]->initFences[m.initAgent] && w.launch->options.checkShared) {
+bool completeCopy(Warp &w, u32 lane, Mbarrier &m, Block &owner, u32 offset, u32 bytes, bool generic) {
+  if (!generic && m.initClock > owner.cluster[0]->initFences[m.initAgent] && w.launch->options.checkShared) {
     w.fail(Fault::missingFence, lane, offset,
            "a copy of the async proxy uses an mbarrier that " + w.block->agentName(m.initAgent) +
                " initialised without a fence after it; fence.mbarrier_init or fence.proxy.async is missing");
