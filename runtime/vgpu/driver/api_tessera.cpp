@@ -42,8 +42,8 @@ const char *tesseraVgpuChips() {
   return text->c_str();
 }
 
-// Launches from now on run their warps in the order of this seed (TESSERA_VGPU_SCHEDULE=random:SEED), or, with 0, in the
-// fixed order. CUDA_SUCCESS, or CUDA_ERROR_NOT_INITIALIZED before cuInit.
+// Launches from now on run their warps in the order of this seed (TESSERA_VGPU_SCHEDULE=random:SEED), or, with 0, in
+// the fixed order. CUDA_SUCCESS, or CUDA_ERROR_NOT_INITIALIZED before cuInit.
 CUresult tesseraVgpuSchedule(uint64_t seed) {
   State &s = state();
   Guard hold;
