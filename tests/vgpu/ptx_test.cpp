@@ -48,6 +48,41 @@ TEST(Ptx, ModifiersInAnyOrder) {
   }
 }
 
+// PTX ISA 6.3 to 9.0; an instruction that is younger than the module says is refused with both versions.
+TEST(Ptx, Versions) {
+  auto text = [](const std::string &version, const std::string &instruction) {
+    return ".version " + version + "\n.target sm_75\n.address_size 64\n.entry k()\n{\n.reg .b32 %r<9>;\n" +
+           instruction + "\nret;\n}\n";
+  };
+  for (const char *version : {"6.3", "6.4", "6.5", "7.0", "7.5", "7.8", "8.0", "8.4", "8.8", "9.0"})
+    EXPECT_TRUE(parse(text(version, "add.u32 %r0, %r1, %r2;"))) << version;
+  for (const char *version : {"9.1", "10.0", "x", "-1.0", "8"}) {
+    auto refused = parse(text(version, ""));
+    ASSERT_FALSE(refused) << version;
+    EXPECT_TRUE(refused.error().message.starts_with("line 1: ")) << refused.error().message;
+  }
+  const std::string ldmatrix = "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%r1];";
+  EXPECT_TRUE(parse(text("6.5", ldmatrix)));
+  auto young = parse(text("6.4", ldmatrix));
+  ASSERT_FALSE(young);
+  EXPECT_EQ(young.error().message, "line 7: ldmatrix needs PTX version 6.5, the module says 6.4");
+}
+
+TEST(Ptx, PrototypesOfIndirectCallsPrintAsTheyRead) {
+  auto module = parse(".version 8.0\n.target sm_75\n.address_size 64\n.entry k()\n{\n.reg .b64 %rd<3>;\n{\n.param .b32 "
+                      "a;\n.param .b64 r;\n"
+                      "p : .callprototype (.param .b64 _) _ (.param .align 8 .b8 _[16], .param .b32 _) .noreturn;\n"
+                      "call (r), %rd1, (a, a), p;\n}\nret;\n}\n");
+  ASSERT_TRUE(module) << module.error().message;
+  const Function &f = module->functions[0];
+  ASSERT_EQ(f.prototypes.count("p"), 1u);
+  EXPECT_EQ(f.prototypes.find("p")->second.parameters[0].size, 16u);
+  EXPECT_EQ(f.prototypes.find("p")->second.results.size(), 1u);
+  auto again = parse(print(*module));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(print(*again), print(*module));
+}
+
 TEST(Ptx, LabelsAndRegistersAreScoped) {
   auto module = parse(".version 8.0\n.target sm_90\n.address_size 64\n.entry k()\n{\n.reg .pred p;\n"
                       "{\n.reg .pred p;\nL: @p bra L;\n}\n{\n.reg .pred p;\nL: @p bra L;\n}\nret;\n}\n");

@@ -270,11 +270,11 @@ bool Parser::parseModule() {
       std::string_view text = next().text;
       size_t dot = text.find('.');
       if (dot == text.npos || dot != 1 || text.size() < 3)
-        return fail("cannot read the .version");
+        return fail("cannot read the .version", token.line);
       module.versionMajor = uint32_t(text[0] - '0');
       module.versionMinor = uint32_t(text[2] - '0');
       if (module.versionMajor > 9 || (module.versionMajor == 9 && module.versionMinor > 0))
-        return fail("PTX version " + std::string(text) + " is newer than 9.0");
+        return fail("PTX version " + std::string(text) + " is newer than 9.0", token.line);
     } else if (word == "target") {
       do {
         std::string name(next().text);
@@ -282,12 +282,12 @@ bool Parser::parseModule() {
           module.target = name;
         else if (name != "debug" && name != "texmode_independent" && name != "texmode_unified" &&
                  name != "map_f64_to_f32")
-          return fail("unknown target " + name);
+          return fail("unknown target " + name, token.line);
       } while (take(','));
     } else if (word == "address_size") {
       module.addressBits = uint32_t(next().bits);
       if (module.addressBits != 64)
-        return fail("only .address_size 64 is supported");
+        return fail("only .address_size 64 is supported", token.line);
     } else if (word == "entry" || word == "func") {
       if (!module.versionMajor || module.target.empty())
         return fail("a module begins with .version and .target");
