@@ -16,8 +16,13 @@ Memory::Memory(uint64_t capacity, uint32_t device) : bytes(capacity) {
   reserved = capacity * 4;
   auto *hint = reinterpret_cast<void *>(firstAddress + uint64_t(device) * (1ull << 40));
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+#if defined(__has_feature)
+  constexpr bool anyPlace = __has_feature(thread_sanitizer); // which has that range for itself
+#else
+  constexpr bool anyPlace = false;
+#endif
 #ifdef MAP_FIXED_NOREPLACE
-  void *at = mmap(hint, reserved, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+  void *at = anyPlace ? MAP_FAILED : mmap(hint, reserved, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, -1, 0);
   if (at == MAP_FAILED)
 #else
   void *at;
