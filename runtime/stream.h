@@ -27,7 +27,8 @@ public:
   // Waits until everything launched so far has finished; the place where an asynchronous device reports its faults.
   Status synchronize() const { return owner->synchronize(queue.get()); }
   // From here to endCapture() launches and asynchronous copies of this stream are recorded and do not run. Buffers are
-  // recorded by address, scalars and sizes by value. On a CUDA device this is a CUDA graph, on a CPU a list.
+  // recorded by address, scalars and sizes by value. On a CUDA device this is a CUDA graph, on a CPU a list. Copies of
+  // buffers without a stream meanwhile spoil the recording on a GPU.
   Status beginCapture() const { return owner->beginCapture(queue.get()); }
   Result<Graph> endCapture() const;
   driver::Driver &device() const { return *owner; }

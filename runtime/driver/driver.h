@@ -67,8 +67,9 @@ public:
 
   // Between the two, launches and asynchronous copies of the queue are recorded and do not run; replay() runs them in
   // their order, as often as it is called, with the arguments and addresses that were recorded: kernels and memory must
-  // outlive the graph. While it records, a queue can be neither synchronized nor replayed into. The default queue
-  // cannot record. endCapture() ends the recording also where it answers an error.
+  // outlive the graph. While it records, a queue can be neither synchronized nor replayed into, and the default queue,
+  // which cannot record, must not be used: on a GPU a copyIn() or copyOut() waits for every queue and so spoils the
+  // recording. endCapture() ends the recording also where it answers an error.
   virtual Status beginCapture(Queue queue) = 0;
   virtual Result<Graph> endCapture(Queue queue) = 0;
   virtual Status replay(Queue queue, Graph graph) = 0;

@@ -218,7 +218,7 @@ TEST_F(Sweep, AddressesThatAreNobodysAreRefused) {
   for (const EntryPoint &e : entryPoints)
     for (size_t i = 0; i < e.arguments.size(); ++i)
       if (e.arguments[i] == 'A' && e.name != "cuMemAddressReserve" && e.name != "cuMemcpy" &&
-          e.name != "cuMemcpyAsync" &&
+          e.name != "cuMemcpyAsync" && e.name != "cuMemcpy_ptds" && e.name != "cuMemcpyAsync_ptsz" &&
           e.name != "cuPointerGetAttributes") // a wish; a pointer of the host's; answers zeros
         for (CUdeviceptr bad : {CUdeviceptr(12345), freed}) {
           const int want = e.name == "cuMemGetAddressRange_v2" ? notFound : invalidValue;
@@ -250,7 +250,7 @@ TEST_F(Sweep, EveryCodeHasANameAndAText) {
 // The names as cuda.h's users write them lead to the newest form that their version knows.
 TEST_F(Sweep, EveryNameIsFoundThroughGetProcAddress) {
   for (const EntryPoint &e : entryPoints) {
-    std::string plain(e.name.substr(0, e.name.find("_v")));
+    std::string plain(e.name.substr(0, std::min(e.name.find("_v"), e.name.find("_pt"))));
     void *f = nullptr;
     EXPECT_EQ(cuGetProcAddress_v2(plain.c_str(), &f, 13000, 0, nullptr), 0) << plain;
     EXPECT_NE(f, nullptr) << plain;
@@ -260,6 +260,10 @@ TEST_F(Sweep, EveryNameIsFoundThroughGetProcAddress) {
   ASSERT_EQ(cuGetProcAddress_v2("cuGraphAddKernelNode", &young, 12000, 0, nullptr), 0);
   EXPECT_EQ(old, dlsym(RTLD_DEFAULT, "cuGraphAddKernelNode"));
   EXPECT_EQ(young, dlsym(RTLD_DEFAULT, "cuGraphAddKernelNode_v2"));
+  ASSERT_EQ(cuGetProcAddress_v2("cuLaunchKernel", &young, 12000, 2, nullptr), 0);
+  EXPECT_EQ(young, dlsym(RTLD_DEFAULT, "cuLaunchKernel_ptsz")) << "the thread's default stream";
+  ASSERT_EQ(cuGetProcAddress_v2("cuMemcpyHtoD", &young, 12000, 2, nullptr), 0);
+  EXPECT_EQ(young, dlsym(RTLD_DEFAULT, "cuMemcpyHtoD_v2_ptds"));
 }
 
 } // namespace

@@ -66,12 +66,21 @@ CUresult cuGetProcAddress_v2(const char *symbol, void **function, int version, u
   void *library = self.dli_fname ? dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
   auto find = [&](const std::string &name) { return dlsym(library ? library : RTLD_DEFAULT, name.c_str()); };
   const bool ours = std::strncmp(symbol, "cu", 2) == 0;
+  constexpr uint64_t perThread = 2;
+  // The same function with the thread's default stream, where it has to do with streams.
+  auto ownStream = [&](const std::string &name) {
+    void *found = nullptr;
+    for (const char *suffix : {"_ptsz", "_ptds"})
+      if (flags == perThread && !found)
+        found = find(name + suffix);
+    return found ? found : find(name);
+  };
   // 12.0 made the name mean the form with flags.
   if (std::strcmp(symbol, "cuGraphInstantiate") == 0 && version >= 12000)
     *function = find("cuGraphInstantiateWithFlags");
   for (const char *suffix : {"_v4", "_v3", "_v2", ""})
     if (ours && !*function && !tooNew(symbol, suffix, version) && !ownName(symbol, suffix))
-      *function = find(symbol + std::string(suffix));
+      *function = ownStream(symbol + std::string(suffix));
   if (library)
     dlclose(library);
   if (status)
