@@ -63,10 +63,11 @@ def main():
     given = arguments.parse_args()
     measure = (lambda run: run()) if given.noisy else common.Quiet(given.patience).measure
     source, rows, memories = common.MODEL, [], {}
+    for name in given.formats:  # before this process grows: a child's peak counts what it was forked from
+        memories[name] = memory(source.replace("Q4_1", name))
+        print(name, memories[name], flush=True)
     for name in given.formats:
         path = source.replace("Q4_1", name)
-        memories[name] = memory(path)
-        print(name, memories[name], flush=True)
         for threads in given.threads:
             taken = speeds(path, threads, given.repeats, measure)
             for phase in ("decode", "prefill"):

@@ -57,7 +57,8 @@ private:
     if (!isQuantized(*tensor.type->dtype))
       return reference::matmulTransposed<double>({T, n, k}, x, values(name));
     std::vector<float> narrow(x.begin(), x.end());
-    return reference::matmulTransposed<double>({T, n, k}, reference::quantize(narrow, k).values, values(name));
+    return reference::matmulTransposed<double>(
+        {T, n, k}, reference::quantize(narrow, k, info(*tensor.type->dtype).packed->group).values, values(name));
   }
   reference::RopeTables ropeTables() const {
     if (!file.find("rope_freqs.weight"))
