@@ -10,6 +10,7 @@
 #include "ops/group_norm.h"
 #include "ops/kv_append.h"
 #include "ops/layer_norm.h"
+#include "ops/pack.h"
 #include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
 #include "ops/quantize.h"
@@ -27,7 +28,7 @@ namespace tessera::ops {
 
 using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
                        ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge,
-                       Dequantize, QuantizeBlocks>;
+                       Dequantize, QuantizeBlocks, Pack>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

@@ -7,10 +7,13 @@
 namespace tessera::ops {
 
 // A [M, K] of `in`, B [K, N] of `in`, C [M, N] of `out`; f32, f16 or bf16, accumulated in f32 with k ascending.
-// `epilogue` takes the f32 block [bm, bn] and the columns it covers, and returns f32 of the same shape.
+// A B in panels is read as it lies: what a large product needs, since rows of B that lie a power of two apart fall on
+// the same cache lines. The bits are the same. `epilogue` takes the f32 block [bm, bn] and the columns it covers, and
+// returns f32 of the same shape.
 struct Gemm {
   static constexpr std::string_view name = "gemm";
   DType in = f32, out = f32;
+  int panel = 0; // B as Pack makes it: [panels, K, panel]; 0: B [K, N]
   std::function<dsl::Tile(dsl::Tile acc, dsl::Range n)> epilogue = [](dsl::Tile acc, dsl::Range) { return acc; };
 
   struct Config {
@@ -21,8 +24,8 @@ struct Gemm {
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32, f16, bf16};
-  static Sizes sizes() { return {{"M", 512}, {"N", 512}, {"K", 512}}; }
-  static Gemm of(DType dtype, const Sizes &) { return {.in = dtype, .out = dtype}; }
+  static Sizes sizes() { return {{"M", 512}, {"N", 512}, {"K", 512}, {"panels", 16}, {"panel", 0}}; }
+  static Gemm of(DType dtype, const Sizes &s) { return {.in = dtype, .out = dtype, .panel = int(at(s, "panel"))}; }
   Cost cost(const Sizes &sizes) const;
 };
 

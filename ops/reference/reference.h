@@ -21,6 +21,9 @@ struct MatmulShape {
 // C[m,n] = sum_k A[m,k] B[k,n].
 template <class T> std::vector<T> gemm(MatmulShape shape, Values a, Values b);
 
+// x [k, n] in panels of so many columns: [panels, k, panel], zero past n.
+std::vector<double> pack(int64_t n, int64_t k, int64_t panel, Values x);
+
 // C[m,n] = sum_k A[m,k] W[n,k]: weights lie one output row after the other.
 template <class T> std::vector<T> matmulTransposed(MatmulShape shape, Values a, Values w);
 

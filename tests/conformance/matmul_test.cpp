@@ -1,5 +1,6 @@
 // Gemm and QuantMatmul against their oracles, with the tolerances of the matrix products.
 #include "ops/gemm.h"
+#include "ops/pack.h"
 #include "ops/quant_matmul.h"
 #include "ops/reference/error.h"
 #include "ops/reference/formats.h"
@@ -48,6 +49,24 @@ TEST_P(GemmTest, AgreesWithTheOracle) {
   for (DType dtype : ops::Gemm::dtypes)
     for (MatmulShape s : {MatmulShape{1, 576, 576}, {7, 192, 576}, {64, 96, 128}, {9, 33, 65}, {1, 1, 1}, {17, 31, 7}})
       checkGemm(target(), dtype, s);
+}
+
+// Packed by its own op, a B in panels gives the same bits as B itself.
+TEST_P(GemmTest, PanelsChangeNoBit) {
+  for (DType dtype : ops::Gemm::dtypes)
+    for (MatmulShape s : {MatmulShape{7, 192, 64}, {13, 33, 65}, {1, 5, 9}}) {
+      int64_t panel = ops::Gemm{}.defaultConfig(target()).bn, panels = (s.n + panel - 1) / panel;
+      std::vector<float> b = rounded(dtype, randomFloats(s.k * s.n, 2));
+      Argument packed = Argument::out(dtype, {panels, s.k, panel}), c = Argument::out(f32, {s.m, s.n});
+      ops::Pack pack{dtype, int(panel)};
+      launch(target(), trace(pack, pack.defaultConfig(target())), {Argument::in(dtype, {s.k, s.n}, b), packed});
+      EXPECT_EQ(widen(packed.floats()), reference::pack(s.n, s.k, panel, widen(b))) << text(s);
+      ops::Gemm op{.in = dtype, .out = f32, .panel = int(panel)};
+      launch(target(), trace(op, op.defaultConfig(target(), s.m)),
+             {Argument::in(dtype, {s.m, s.k}, randomFloats(s.m * s.k, 1)), packed, c});
+      ops::Gemm plain{.in = dtype, .out = f32};
+      EXPECT_EQ(c.floats(), runGemm(target(), plain, s, plain.defaultConfig(target(), s.m))) << text(s);
+    }
 }
 
 TEST_P(GemmTest, DISABLED_FullGrid) {
