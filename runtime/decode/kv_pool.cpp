@@ -16,6 +16,8 @@ KvSequence &KvSequence::operator=(KvSequence &&other) noexcept {
 
 Status KvSequence::append(int64_t more, std::span<int32_t> slots) {
   int64_t before = count, needed = (before + more + pageSize - 1) / pageSize;
+  if (before % pageSize != 0 && allocator->references(table.back()) > 1)
+    return internalError("a sequence that was cut inside a page that others hold too cannot grow there");
   while (int64_t(table.size()) < needed) {
     Result<int32_t> page = allocator->take();
     if (!page) {

@@ -26,7 +26,8 @@ public:
   // Makes room for `count` more positions and writes their slots (page * pageSize + offset) to `slots`. Where the pool
   // is exhausted nothing changes.
   Status append(int64_t count, std::span<int32_t> slots);
-  // Drops everything from position `length` on.
+  // Drops everything from position `length` on. Cut inside a page that a fork shares, a sequence can be read but not
+  // grow: the rest of that page is the other's.
   void truncate(int64_t length);
 
   KvSequence(KvSequence &&other) noexcept;
