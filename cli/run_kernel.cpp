@@ -2,19 +2,24 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/kernel_argument.h"
+#include "cli/kernel_report.h"
+#include "cli/kernel_trace.h"
 #include "runtime/device.h"
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <unistd.h>
 
 namespace tessera::cli {
 
 namespace {
 struct Options {
   std::string file, device = "virtual:a100", kernel, grid = "1", block = "1";
+  std::string trace, schedule, tensorModel;
   std::vector<std::string> arguments, outputs;
   int64_t sharedBytes = 0;
   size_t lines = 8;
@@ -167,31 +172,52 @@ Result<Json> collect(const std::vector<Output> &outputs, const std::vector<Kerne
   return list;
 }
 
-void printLines(const Json &lines, size_t limit) {
-  for (size_t i = 0; i < lines.size() && i < limit; ++i) {
-    const Json &line = lines[i];
-    std::string source = line["source"];
-    print((i ? "  " : "The costliest lines:\n  ") + std::string("PTX ") + line["ptx_line"].dump() +
-          (source.empty() ? "" : " (" + source + ")") + ": " + line["issues"].dump() + " issues, " +
-          line["sectors"].dump() + " sectors (" + line["ideal_sectors"].dump() + " at best), " +
-          line["wavefronts"].dump() + " wavefronts (" + line["ideal_wavefronts"].dump() + ")\n");
+// What a kernel prints goes to standard error while this lives: standard output is for the one JSON object.
+class OutputAside {
+public:
+  explicit OutputAside(bool isWanted) {
+    std::fflush(stdout);
+    kept = isWanted ? ::dup(STDOUT_FILENO) : -1;
+    if (kept >= 0)
+      ::dup2(STDERR_FILENO, STDOUT_FILENO);
   }
-}
+  ~OutputAside() {
+    std::fflush(stdout);
+    if (kept >= 0) {
+      ::dup2(kept, STDOUT_FILENO);
+      ::close(kept);
+    }
+  }
+  OutputAside(const OutputAside &) = delete;
+  OutputAside &operator=(const OutputAside &) = delete;
 
-void printReport(const Json &report, size_t lines) {
-  std::string kernel = report["kernel"], device = report["device"];
-  print(kernel + " on " + device + ": ");
-  if (report.contains("modelled_us"))
-    print(number(report["modelled_us"], 2) + " us modelled\n");
-  else
-    print(report.contains("measured_us") ? number(report["measured_us"], 2) + " us measured\n" : "failed\n");
-  for (const auto &[name, value] : report["counters"].items())
-    print("  " + name + " " + value.dump() + "\n");
-  if (report.contains("lines"))
-    printLines(report["lines"], lines);
-  for (const Json &output : report["outputs"])
-    print("arg " + output["arg"].dump() + " (" + output["elements"].dump() + " x " + output["type"].get<std::string>() +
-          "): " + (output.contains("values") ? output["values"].dump() : output["file"].get<std::string>()) + "\n");
+private:
+  int kept = -1;
+};
+
+// The virtual GPU reads its options from the environment when it starts.
+Status chooseBehaviour(const Options &options) {
+  const bool isVirtual = options.device.starts_with("virtual:");
+  const struct {
+    const char *flag, *variable;
+    const std::string &value;
+  } choices[] = {{"--trace", nullptr, options.trace},
+                 {"--schedule", "TESSERA_VGPU_SCHEDULE", options.schedule},
+                 {"--tc-model", "TESSERA_VGPU_TC_MODEL", options.tensorModel}};
+  for (const auto &[flag, variable, value] : choices) {
+    if (value.empty())
+      continue;
+    if (!isVirtual)
+      return invalidArgument(std::string(flag) + " is for virtual GPUs, and '" + options.device + "' is none");
+    if (variable)
+      ::setenv(variable, value.c_str(), 1);
+  }
+  const std::string &schedule = options.schedule;
+  const bool isSeeded = schedule.starts_with("random:") && schedule.size() > 7 &&
+                        schedule.find_first_not_of("0123456789", 7) == std::string::npos;
+  if (!schedule.empty() && !isSeeded)
+    return invalidArgument("--schedule '" + schedule + "': want random:SEED, SEED a whole number");
+  return {};
 }
 
 Status runKernel(const Options &options) {
@@ -208,6 +234,7 @@ Status runKernel(const Options &options) {
         {"", arg.isBuffer ? ArgKind::inOut : ArgKind::scalar, arg.isBuffer ? u8 : carrier(arg.type->bytes), {}});
   }
   std::vector<Output> outputs = TESSERA_TRY(parseOutputs(options, arguments));
+  TESSERA_TRY(chooseBehaviour(options));
   Device device = TESSERA_TRY(Device::open(options.device));
   if (device.target().vendor != Vendor::nvidia)
     return invalidArgument("'" + options.device + "' does not run PTX: want virtual:CHIP or cuda:N");
@@ -217,7 +244,10 @@ Status runKernel(const Options &options) {
   Stream stream = TESSERA_TRY(device.stream());
   Prepared prepared = TESSERA_TRY(upload(device, arguments));
   std::array<int64_t, 3> slowestFirst = {grid[2], grid[1], grid[0]};
-  Result<double> us = launchTimed(driver, stream.handle(), kernel.get(), {prepared.slots, slowestFirst});
+  Result<double> us = [&] {
+    OutputAside aside(options.json);
+    return launchTimed(driver, stream.handle(), kernel.get(), {prepared.slots, slowestFirst});
+  }();
 
   Json report = {{"kernel", artifact.entry}, {"device", options.device}};
   Json told = Json::parse(driver.launchReport(), nullptr, false);
@@ -226,15 +256,19 @@ Status runKernel(const Options &options) {
     return us.error(); // nothing ran that could be reported
   report["findings"] = isVirtual ? told["findings"] : Json::array();
   report["counters"] = isVirtual ? told["counters"] : Json::object();
-  if (isVirtual)
-    report["lines"] = told["lines"];
+  for (const char *part : {"stalls", "model", "remarks", "lines", "source_lines"})
+    if (isVirtual)
+      report[part] = told[part];
   if (us)
     report[isVirtual ? "modelled_us" : "measured_us"] = *us;
   report["outputs"] = us ? TESSERA_TRY(collect(outputs, arguments, prepared)) : Json::array();
+  if (us && !options.trace.empty())
+    TESSERA_TRY(
+        writeWhole(options.trace, kernelTrace(artifact.entry, options.device, told["timeline"], *us).dump() + "\n"));
   if (options.json)
     printJson(report);
   else
-    printReport(report, options.lines);
+    printKernelReport(report, options.lines);
   return us ? Status() : Status(us.error());
 }
 } // namespace
@@ -258,6 +292,14 @@ void addRunKernel(CLI::App &app, Run &run) {
   command->add_option("--out", options->outputs, "N: shows the first values of argument N (from 0); N=FILE: writes it")
       ->allow_extra_args(false);
   command->add_option("--lines", options->lines, "How many of the costliest lines to list")->capture_default_str();
+  command->add_option("--trace", options->trace,
+                      "Writes the modelled timeline to this file, for ui.perfetto.dev or chrome://tracing");
+  command->add_option("--schedule", options->schedule,
+                      "random:SEED shuffles the warps of a virtual GPU, to shake out races");
+  command
+      ->add_option("--tc-model", options->tensorModel,
+                   "How a virtual GPU's tensor cores sum: ieee_fma (default), exact_then_round or truncate")
+      ->check(CLI::IsMember({"ieee_fma", "exact_then_round", "truncate"}));
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &run] { run = [options] { return runKernel(*options); }; });
 }

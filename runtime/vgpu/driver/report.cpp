@@ -91,12 +91,12 @@ std::string linesJson(const std::vector<LineCost> &lines) {
     const LineCost &line = lines[i];
     const OpCount &c = line.count;
     out += (i ? ",{" : "{") + field("ptx_line", uint64_t(line.ptxLine)) + "," + field("source", line.source) + "," +
-           field("us", line.us) + "," + field("bound", line.bound) + "," + field("why", line.why) + "," +
-           field("issues", c.issues) + "," + field("lanes_active", perRequest(c.lanes, c.issues)) + "," +
-           field("sectors", c.sectors) + "," + field("ideal_sectors", c.idealSectors) + "," +
-           field("l2_sectors", c.l2) + "," + field("wavefronts", c.wavefronts) + "," +
-           field("ideal_wavefronts", c.idealWavefronts) + "," + field("stall_clocks", line.wait.time / Pace::unit) +
-           "}";
+           field("text", line.text) + "," + field("us", line.us) + "," + field("bound", line.bound) + "," +
+           field("why", line.why) + "," + field("issues", c.issues) + "," +
+           field("lanes_active", perRequest(c.lanes, c.issues)) + "," + field("sectors", c.sectors) + "," +
+           field("ideal_sectors", c.idealSectors) + "," + field("l2_sectors", c.l2) + "," +
+           field("wavefronts", c.wavefronts) + "," + field("ideal_wavefronts", c.idealWavefronts) + "," +
+           field("stall_clocks", line.wait.time / Pace::unit) + "}";
   }
   return "[" + out + "]";
 }

@@ -196,6 +196,8 @@ Status Decoder::decode(const ptx::Function &entry) {
 
 // The need of a function and all that it calls: what lives across a call stays in registers meanwhile.
 FunctionNeed Decoder::combine(const ptx::Function &f) {
+  if (const auto known = combined.find(&f); known != combined.end())
+    return known->second;
   FunctionNeed need = needs[&f];
   if (frames[&f].stacked) // what it calls in turn keeps its registers on the stack
     return need;
@@ -211,7 +213,7 @@ FunctionNeed Decoder::combine(const ptx::Function &f) {
         need.live = across + there.live, need.line = there.line;
     }
   }
-  return need;
+  return combined[&f] = need;
 }
 
 } // namespace tessera::vgpu

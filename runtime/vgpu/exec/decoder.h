@@ -93,7 +93,7 @@ private:
   std::map<Special, uint32_t> specials;
   std::unordered_map<std::string, uint32_t> sharedNames; // the module's shared variables: offset
   std::vector<RegisterTouch> touches;                    // of the function that is being decoded
-  std::map<const ptx::Function *, FunctionNeed> needs;
+  std::map<const ptx::Function *, FunctionNeed> needs, combined;
   std::map<std::vector<uint64_t>, uint32_t> signatures; // of functions that are called by their address
   bool ignoreGuard = false;                             // a branch around the instruction stands for its guard
   std::string failure;

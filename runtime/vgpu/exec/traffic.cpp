@@ -150,6 +150,7 @@ Totals totalsOf(std::span<Traffic *const> workers, double usableL2) {
         reread += double(again[a * n + b]) * std::max(0.0, 1 - usableL2 / between);
       }
   totals.distinct += all.unrecorded;
+  totals.reread = reread * sectorBytes;
   totals.dramRead = (double(read) + reread) * sectorBytes + double(all.unrecorded);
   totals.dramWritten = double(written) * sectorBytes;
   return totals;

@@ -17,6 +17,7 @@ struct Warp;
 // Of all workers together, in bytes.
 struct Totals {
   double dramRead = 0, dramWritten = 0;
+  double reread = 0;     // of dramRead: what L2 had lost
   uint64_t distinct = 0; // in sectors that were touched at all
 };
 

@@ -1,4 +1,5 @@
 #include "runtime/vgpu/exec/why.h"
+#include "runtime/vgpu/ptx/parser.h"
 #include <algorithm>
 #include <cstdarg>
 #include <map>
@@ -101,6 +102,10 @@ std::vector<LineCost> costBy(const Launch &launch, const Report &report, KeyOf k
     if (!sum.line.ptxLine || source.line < sum.line.ptxLine)
       sum.line.ptxLine = source.line;
     sum.line.source = sourceOf(program, source);
+    if (sum.line.text.empty() && source.instruction >= 0) {
+      const ptx::Function &f = program.module->functions[size_t(source.function)];
+      sum.line.text = ptx::print(*program.module, f, f.body[size_t(source.instruction)]);
+    }
     sum.line.count.add(c);
     if (i < report.paces.byOperation.size()) {
       sum.line.wait.waits += report.paces.byOperation[i].waits;
@@ -192,7 +197,7 @@ std::vector<std::string> remarks(const Launch &launch, const Report &r) {
   if (double(t.wavefronts) > 1.25 * double(t.idealWavefronts) && e.shared > 0.05 * e.microseconds)
     said.push_back(format("Shared memory: bank conflicts cost %.1f passes for one",
                           ratio(double(t.wavefronts), double(t.idealWavefronts))));
-  const double again = r.traffic.dramRead + r.traffic.dramWritten - double(r.traffic.distinct);
+  const double again = r.traffic.reread;
   if (again > 0.2 * double(r.traffic.distinct) && e.dram > 0.1 * e.microseconds)
     said.push_back(format("L2 loses data between waves of blocks: %.1f MB of %.1f MB from DRAM are read again",
                           again / 1e6, (r.traffic.dramRead + r.traffic.dramWritten) / 1e6));

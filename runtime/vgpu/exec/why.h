@@ -8,6 +8,7 @@ namespace tessera::vgpu {
 struct LineCost {
   uint32_t ptxLine = 0; // the first one, of a source line
   std::string source;   // "file:line", empty without .loc
+  std::string text;     // of its first instruction
   OpCount count;
   WaitCount wait;
   uint64_t globalRequests = 0, sharedRequests = 0;
