@@ -148,6 +148,33 @@ TEST(KernelTrace, MistakesGetOneSentence) {
   EXPECT_EQ(run(transpose("transposePadded", {"--tc-model", "guess"})).status, 2);
 }
 
+// 4096 * 4096 + 1 + 1 in one instruction: both ones are lost when each product is rounded for itself.
+TEST(TensorModel, DecidesHowAnMmaSums) {
+  const std::string path = scratch() + "/row.f16";
+  {
+    std::ofstream file(path, std::ios::binary);
+    for (int row = 0; row < 16; ++row)
+      file.write("\x00\x6c\x00\x3c\x00\x3c\0\0\0\0\0\0\0\0\0\0", 16); // 4096, 1, 1, 0, ...
+  }
+  std::filesystem::copy_file(path, path + "8");
+  std::filesystem::resize_file(path + "8", 128);
+  for (auto [model, want] : {std::pair{"ieee_fma", 16777216}, {"exact_then_round", 16777218}, {"truncate", 16777218}}) {
+    const Outcome outcome = run({"run-kernel", "tests/vgpu/kernels/matrix.sm_75.ptx",
+                                 "--kernel",   "mmaTuring",
+                                 "--device",   "virtual:t4",
+                                 "--block",    "32",
+                                 "--arg",      "f16[16x8]=@" + path,
+                                 "--arg",      "f16[8x8]=@" + path + "8",
+                                 "--arg",      "f32[128]=0",
+                                 "--arg",      "i32=8",
+                                 "--out",      "2",
+                                 "--json",     "--tc-model",
+                                 model});
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(json::parse(outcome.out)["outputs"][0]["values"][0], want) << model;
+  }
+}
+
 // A ptxas of our own, first on PATH: the driver takes its word, keeps it, and goes on without it.
 TEST(Registers, ComeFromPtxasWhereThereIsOne) {
   const std::string folder = scratch() + "/bin", calls = scratch() + "/calls", cache = scratch() + "/cache";

@@ -1,10 +1,11 @@
 // mma.sync (ISA 9.7.14.5). With E elements in a register, g = lane / 4, t = lane % 4, the fragments of all m16n8 and
 // m8n8 shapes follow one rule: A register j holds row g + 8 (j & 1), columns 4E (j >> 1) + E t + i; B register j holds
 // rows 4E j + E t + i of column g; C register i holds row g + 8 (i >> 1), column 2t + (i & 1).
-// Accumulation is f32 with one rounding a product, in the order of k; the ISA leaves order and rounding open.
+// Accumulation is f32 with one rounding a product, in the order of k, unless another reading is chosen (tensor_sum.h).
 #include "runtime/vgpu/exec/element.h"
 #include "runtime/vgpu/exec/families.h"
 #include "runtime/vgpu/exec/ops.h"
+#include "runtime/vgpu/exec/tensor_sum.h"
 #include <algorithm>
 
 namespace tessera::vgpu {
@@ -39,7 +40,13 @@ void storeD(const Warp &w, const u32 *planes, bool half, u32 m, const float (&c)
   }
 }
 
-void multiply(const float *a, const float (*b)[8], float (&c)[16][8], u32 m, u32 k) {
+void multiply(TensorModel model, const float *a, const float (*b)[8], float (&c)[16][8], u32 m, u32 k) {
+  if (model != TensorModel::ieeeFma) {
+    for (u32 r = 0; r < m; ++r)
+      for (u32 n = 0; n < 8; ++n)
+        c[r][n] = tensorSum(model, c[r][n], a + r * k, &b[0][n], 8, k);
+    return;
+  }
   // Four rows at a time: their chains of multiply-adds overlap.
   for (u32 r = 0; r < m; r += 4) {
     float acc[4][8];
@@ -85,7 +92,7 @@ template <bool brain, u32 K> void runHalves(Warp &w, const Op &op) {
       for (u32 l = 0; l < lanes; ++l)
         flat[64 * h + 2 * l] = even[l], flat[64 * h + 2 * l + 1] = odd[l];
     }
-  multiply(left, right, acc, 16, K);
+  multiply(w.launch->options.tensorModel, left, right, acc, 16, K);
   if (op.flag & 1)
     return storeD(w, d, true, 16, acc);
   for (u32 h = 0; h < 2; ++h) {
@@ -116,7 +123,7 @@ void runFloats(Warp &w, const Op &op) {
         right[4 * each * j + each * t + i][g] = elementAsFloat(elementOf(w.in<u32>(b[j])[l], i, bits), Type(op.b));
   }
   loadC(w, c, op.flag & 2, 16, acc);
-  multiply(left, right, acc, 16, f.k);
+  multiply(w.launch->options.tensorModel, left, right, acc, 16, f.k);
   storeD(w, d, op.flag & 1, 16, acc);
 }
 
@@ -217,9 +224,9 @@ void runVolta(Warp &w, const Op &op) {
   }
   for (u32 group = 0; group < 4; ++group)
     for (u32 r = 0; r < 8; ++r)
-      for (u32 k = 0; k < 4; ++k)
-        for (u32 n = 0; n < 8; ++n)
-          acc[group][r][n] = std::fma(left[group][r][k], right[group][k][n], acc[group][r][n]);
+      for (u32 n = 0; n < 8; ++n)
+        acc[group][r][n] =
+            tensorSum(w.launch->options.tensorModel, acc[group][r][n], left[group][r], &right[group][0][n], 8, 4);
   for (u32 j = 0; j < f.registersD; ++j) {
     alignas(64) u32 t[lanes] = {};
     for (u32 l = 0; l < lanes; ++l)

@@ -4,6 +4,7 @@
 #include "runtime/vgpu/exec/element.h"
 #include "runtime/vgpu/exec/families.h"
 #include "runtime/vgpu/exec/tensor_map.h"
+#include "runtime/vgpu/exec/tensor_sum.h"
 #include "runtime/vgpu/exec/warpgroup.h"
 #include <charconv>
 
@@ -151,7 +152,10 @@ void runWgmma(Warp &w, const Op &op) {
     for (u32 i = 0; i < N / 2; ++i)
       for (u32 l = 0; l < lanes; ++l)
         C[place(i, l)] = half ? fromF16(u16(w.in<u32>(op.more[i / 2])[l] >> 16 * (i & 1))) : w.in<float>(op.more[i])[l];
-  for (u32 r = 0; r < 16; ++r)
+  const TensorModel model = whole ? TensorModel::ieeeFma : w.launch->options.tensorModel;
+  for (u32 e = 0; model != TensorModel::ieeeFma && e < 16 * N; ++e)
+    C[e] = tensorSum(model, C[e], A + e / N * K, BT + e % N, N, K);
+  for (u32 r = 0; model == TensorModel::ieeeFma && r < 16; ++r)
     for (u32 k = 0; k < K; ++k) {
       float a = A[r * K + k];
       if (op.flag & 128) // bits: how many are set in both

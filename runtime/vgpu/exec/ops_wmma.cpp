@@ -3,6 +3,7 @@
 #include "runtime/vgpu/exec/access.h"
 #include "runtime/vgpu/exec/element.h"
 #include "runtime/vgpu/exec/families.h"
+#include "runtime/vgpu/exec/tensor_sum.h"
 #include <algorithm>
 
 namespace tessera::vgpu {
@@ -176,7 +177,10 @@ void runMultiply(Warp &w, const Op &op) {
       y[e] = elementAsFloat(u32(B[e]), tb);
     for (u32 e = 0; e < m * n; ++e)
       acc[e] = tc == Type::f16 ? fromF16(u16(C[e])) : std::bit_cast<float>(u32(C[e]));
-    for (u32 r = 0; r < m; ++r)
+    const TensorModel model = w.launch->options.tensorModel;
+    for (u32 e = 0; model != TensorModel::ieeeFma && e < m * n; ++e)
+      acc[e] = tensorSum(model, acc[e], x + e / n * k, y + e % n, n, k);
+    for (u32 r = 0; model == TensorModel::ieeeFma && r < m; ++r)
       for (u32 i = 0; i < k; ++i)
         for (u32 col = 0; col < n; ++col)
           acc[r * n + col] = std::fma(x[r * k + i], y[i * n + col], acc[r * n + col]);

@@ -24,6 +24,11 @@ Options optionsFromEnvironment() {
   }
   if (uint64_t limit = std::strtoull(read("TESSERA_VGPU_LIMIT").data(), nullptr, 10))
     options.limit = limit;
+  std::string_view model = read("TESSERA_VGPU_TC_MODEL");
+  if (model == "exact_then_round")
+    options.tensorModel = TensorModel::exactThenRound;
+  else if (model == "truncate")
+    options.tensorModel = TensorModel::truncate;
   options.askAssembler = read("TESSERA_VGPU_REGISTERS") != "liveness";
   options.threads = uint32_t(std::strtoul(read("TESSERA_VGPU_THREADS").data(), nullptr, 10));
   return options;
