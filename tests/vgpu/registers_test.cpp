@@ -160,5 +160,14 @@ TEST(Resources, TheAssemblersLogIsRead) {
   EXPECT_TRUE(driver::parseAssembled("ptxas fatal   : Unresolved extern function 'x'\nUsed registers,\n").empty());
 }
 
+TEST(Chips, EveryRowNamesItsSources) {
+  EXPECT_EQ(chips().size(), 10u);
+  for (const Chip &chip : chips()) {
+    EXPECT_TRUE(chip.source.find("datasheet") != chip.source.npos || chip.source.find("whitepaper") != chip.source.npos)
+        << chip.id;
+    EXPECT_NE(chip.source.find("L2: "), chip.source.npos) << chip.id;
+  }
+}
+
 } // namespace
 } // namespace tessera::vgpu

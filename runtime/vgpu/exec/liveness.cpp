@@ -113,6 +113,12 @@ struct LoadRun {
 
 FunctionNeed liveRegisters(const Flow &flow, const std::vector<RegisterTouch> &touches) {
   FunctionNeed need;
+  // A bit for each register and block, 256 MiB at most. No compiler writes such a function; it is taken to need all.
+  if (uint64_t(flow.leaders.size()) * flow.f.registers.size() > (1ull << 31)) {
+    need.live = 255;
+    need.line = flow.f.line;
+    return need;
+  }
   const Analysis a(flow, touches);
   std::vector<std::pair<int32_t, bool>> touched; // and whether it lived after the instruction
   auto isPredicate = [&](size_t r) { return info(a.f.registers[r].type).kind == 'p'; };
