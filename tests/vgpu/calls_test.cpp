@@ -141,6 +141,20 @@ TEST_F(Calls, ACallOfNoFunctionIsReported) {
   EXPECT_NE(findings().find("calls an address that is no function"), std::string::npos) << findings();
 }
 
+// Another name of a function, as compilers write it for constructors.
+TEST_F(Calls, AnAliasIsTheFunction) {
+  std::string text =
+      ".version 8.0\n.target sm_75\n.address_size 64\n.func (.param .b32 r) other(.param .b32 a);\n"
+      ".func (.param .b32 r) twice(.param .b32 a)\n{\n.reg .b32 %r<3>;\nld.param.b32 %r1, [a];\n"
+      "shl.b32 %r2, %r1, 1;\nst.param.b32 [r], %r2;\nret;\n}\n.alias other, twice;\n"
+      ".visible .entry k(.param .u64 out)\n{\n.reg .b32 %r<9>;\n.reg .b64 %rd<4>;\n.param .b32 x;\n.param .b32 y;\n"
+      "ld.param.u64 %rd1, [out];\nmov.u32 %r1, 21;\nst.param.b32 [x], %r1;\ncall (y), other, (x);\n"
+      "ld.param.b32 %r2, [y];\nst.global.u32 [%rd1], %r2;\nret;\n}\n";
+  auto out = zeros<unsigned>(1);
+  ASSERT_EQ(launch(function(loadText(text), "k"), {1}, {1}, 0, out), 0) << findings();
+  EXPECT_EQ(download<unsigned>(out, 1)[0], 42u);
+}
+
 // A guarded call and a guarded indexed branch, as hand-written PTX has them.
 TEST_F(Calls, GuardedCallsAndBranches) {
   std::string text = ".version 8.0\n.target sm_75\n.address_size 64\n"

@@ -105,6 +105,7 @@ struct Module {
   uint32_t addressBits = 64;
   std::vector<Variable> variables;
   std::vector<Function> functions;
+  std::map<std::string, std::string, std::less<>> aliases; // .alias: another name of a function
   std::map<uint32_t, std::string> files;
   std::vector<Location> locations;
 

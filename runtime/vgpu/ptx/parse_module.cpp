@@ -302,7 +302,12 @@ bool Parser::parseModule() {
     } else if (word == "section") {
       if (!skipSection())
         return false;
-    } else if (word == "pragma" || word == "alias" || word == "loc") {
+    } else if (word == "alias") { // .alias name, function;
+      std::string name(next().text);
+      if (!take(',') || peek().kind != Token::Kind::word)
+        return fail("expected a function after .alias", token.line);
+      module.aliases[name] = std::string(next().text);
+    } else if (word == "pragma" || word == "loc") {
       while (!peek().is(';') && peek().kind != Token::Kind::end)
         next();
     } else {
@@ -335,6 +340,11 @@ const Function *Module::function(std::string_view name) const {
         return &f;
       declared = &f;
     }
+  // Another name of a function that is here under its own (one step: an alias of an alias is none).
+  if (auto alias = aliases.find(name); alias != aliases.end())
+    for (const Function &f : functions)
+      if (f.name == alias->second && !f.declaration)
+        return &f;
   return declared;
 }
 

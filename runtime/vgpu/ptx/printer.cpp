@@ -240,6 +240,8 @@ std::string print(const Module &module) {
     printer.variable(v, v.name, ";\n");
   for (const Function &f : module.functions)
     printer.print(f);
+  for (const auto &[name, function] : module.aliases)
+    printer.out += ".alias " + name + ", " + function + ";\n";
   return printer.out;
 }
 
