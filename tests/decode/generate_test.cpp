@@ -153,17 +153,17 @@ TEST(Decoder, BatchesChangeNothing) {
     return copy(decoder.decode(std::span(&one, 1), std::span(&token, 1)).value());
   };
   std::vector<KvSequence> alone, batched;
-  for (size_t i = 0; i < 5; ++i) {
+  for (size_t i = 0; i < 8; ++i) {
     for (auto *into : {&alone, &batched}) {
       into->push_back(decoder.sequence());
-      ASSERT_TRUE(decoder.prefill(into->back(), someTokens(3 + 17 * i)));
+      ASSERT_TRUE(decoder.prefill(into->back(), someTokens(3 + 11 * i)));
     }
   }
   std::vector<KvSequence *> all;
   for (KvSequence &sequence : batched)
     all.push_back(&sequence);
   for (int32_t round = 0; round < 3; ++round) {
-    const std::vector<int32_t> tokens = {7 + round, 8, 500, 31 * round, 1023};
+    const std::vector<int32_t> tokens = {7 + round, 8, 500, 31 * round, 1023, 64, 2 * round, 900};
     std::vector<float> together = copy(decoder.decode(all, tokens).value()), apart;
     for (size_t i = 0; i < alone.size(); ++i)
       for (float logit : follow(alone[i], tokens[i]))
