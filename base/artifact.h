@@ -79,6 +79,10 @@ struct Artifact {
   std::string bytes;  // ELF object (cpu), PTX (nvidia), HSACO (amd)
   ResourceReport resources;
   BlockShape block;
+  // A second kernel in the code, faster, for launches whose tensors all start at multiples of 16 bytes and whose dims
+  // are multiples of these (one a dim, in order); empty where there is none.
+  std::string alignedEntry;
+  std::vector<int64_t> alignedDivisors;
   bool operator==(const Artifact &) const = default;
 };
 

@@ -9,6 +9,14 @@ namespace tessera {
 
 enum class Vendor : uint8_t { cpu, nvidia, amd };
 
+// What a GPU has beyond its arch; zeros for a CPU. Sources: CUDA C++ Programming Guide, "Technical Specifications per
+// Compute Capability"; vendor datasheets.
+struct GpuTraits {
+  int processors = 0;   // streaming multiprocessors or compute units
+  int sharedBytes = 0;  // of shared memory that one block can take
+  std::string_view has; // abilities that the compiler asks for, comma-separated
+};
+
 // One chip. All rows are static data; a reference stays valid for the program's life.
 struct Target {
   std::string_view name; // as given to --target
@@ -20,6 +28,9 @@ struct Target {
   int maskedBits;            // narrowest element that masked vector loads and stores take; 0 = there are none
   int tileBytes;             // the largest tile a kernel may hold at once
   std::string_view needs;    // host features that must be present to run it, comma-separated (/proc/cpuinfo names)
+  GpuTraits gpu = {};
+  // Whether gpu.has lists the ability.
+  bool has(std::string_view ability) const;
 };
 
 std::span<const Target> targets();

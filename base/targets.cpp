@@ -8,14 +8,36 @@
 
 namespace tessera {
 
-// CPU rows, best first: `findTarget("cpu")` takes the first that the host can run. x86-64-v3/v4 are the psABI's levels.
-static constexpr std::array<Target, 5> rows = {{
+// What each generation brought (PTX ISA, "Target ISA Notes" of each instruction).
+static constexpr std::string_view turing = "f16_mma_k8,s8_mma_k16,ldmatrix",
+                                  ampere = "f16_mma_k8,f16_mma,bf16,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async",
+                                  ada = "f16_mma_k8,f16_mma,bf16,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async,fp8_mma",
+                                  hopper = "f16_mma_k8,f16_mma,bf16,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async,"
+                                           "fp8_mma,stmatrix,tma,wgmma,setmaxnreg";
+
+// A thread moves 16 bytes at most with one instruction and has 255 registers; a tile is spread over a block's threads.
+static constexpr Target gpu(std::string_view name, std::string_view arch, std::string_view features, GpuTraits traits) {
+  return {name, Vendor::nvidia, arch, features, 16, 255, 8, 1 << 18, "", traits};
+}
+
+// CPU rows come first, best first: `findTarget("cpu")` takes the first that the host can run. x86-64-v3/v4 are the
+// psABI's levels.
+static constexpr std::array<Target, 14> rows = {{
     {"cpu-avx512vnni", Vendor::cpu, "x86-64-v4", "+avx512vnni,+avx512bf16,+avx512vbmi", 64, 32, 8, 1 << 16,
      "avx512f,avx512bw,avx512vl,avx512dq,avx512_vnni,avx512_bf16,avx512vbmi,fma,f16c"},
     {"cpu-avx512", Vendor::cpu, "x86-64-v4", "", 64, 32, 8, 1 << 16, "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"},
     {"cpu-avxvnni", Vendor::cpu, "x86-64-v3", "+avxvnni", 32, 16, 32, 1 << 16, "avx2,fma,f16c,avx_vnni"},
     {"cpu-avx2", Vendor::cpu, "x86-64-v3", "", 32, 16, 32, 1 << 16, "avx2,fma,f16c"},
     {"cpu-baseline", Vendor::cpu, "x86-64-v2", "", 16, 16, 0, 1 << 16, "sse4_1"},
+    gpu("t4", "sm_75", "+ptx65", {40, 64 << 10, turing}),
+    gpu("a10g", "sm_86", "+ptx80", {80, 99 << 10, ampere}),
+    gpu("a100", "sm_80", "+ptx80", {108, 163 << 10, ampere}),
+    gpu("a100-80", "sm_80", "+ptx80", {108, 163 << 10, ampere}),
+    gpu("l4", "sm_89", "+ptx84", {58, 99 << 10, ada}),
+    gpu("l40s", "sm_89", "+ptx84", {142, 99 << 10, ada}),
+    gpu("h100", "sm_90a", "+ptx84", {132, 227 << 10, hopper}),
+    gpu("h100-pcie", "sm_90a", "+ptx84", {114, 227 << 10, hopper}),
+    gpu("h200", "sm_90a", "+ptx84", {132, 227 << 10, hopper}),
 }};
 
 std::span<const Target> targets() { return rows; }
@@ -44,6 +66,16 @@ static bool hostHas(std::string_view feature) {
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
   }
 #endif
+  return false;
+}
+
+bool Target::has(std::string_view ability) const {
+  for (std::string_view rest = gpu.has; !rest.empty();) {
+    size_t comma = rest.find(',');
+    if (rest.substr(0, comma) == ability)
+      return true;
+    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+  }
   return false;
 }
 

@@ -3,6 +3,7 @@
 #include "compiler/pipeline.h"
 #include "compiler/stages.h"
 #include "compiler/target/cpu/emit.h"
+#include "compiler/target/gpu/emit.h"
 #include "compiler/tile/tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -24,7 +25,8 @@ using namespace mlir;
 namespace tessera {
 
 std::string Schedule::text() const {
-  return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0");
+  return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0") +
+         ",warps=" + std::to_string(warps);
 }
 
 std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule) {
@@ -160,6 +162,22 @@ struct Compilation {
     return {};
   }
 
+  // What the layout stage decided: threads, shared memory, and what the aligned variant assumes.
+  static void describeLaunch(ModuleOp module, Artifact &artifact) {
+    for (auto kernel : module.getOps<func::FuncOp>()) {
+      artifact.block.threads[0] = 32 * kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt();
+      artifact.block.dynamicSharedBytes = std::max<int64_t>(
+          artifact.block.dynamicSharedBytes, kernel->getAttrOfType<IntegerAttr>(tile::sharedAttr).getInt());
+      if (!kernel->hasAttr(tile::alignedAttr))
+        continue;
+      artifact.alignedEntry = kernel.getName().str();
+      for (size_t dim = 0; dim < artifact.signature.dims.size(); ++dim) {
+        auto divisor = kernel.getArgAttrOfType<IntegerAttr>(unsigned(dim), tile::divisorAttr);
+        artifact.alignedDivisors.push_back(divisor ? divisor.getInt() : 1);
+      }
+    }
+  }
+
   Result<Artifact> run() {
     StageClock clock(&report);
     context.loadAllAvailableDialects();
@@ -169,15 +187,21 @@ struct Compilation {
     clock.done("parse");
     TESSERA_TRY(stage(*module, "tile", [&](OpPassManager &pm) { addTileStage(pm, target, schedule); }));
     clock.done("tile");
-    TESSERA_TRY(stage(*module, "layout", [&](OpPassManager &pm) { addLayoutStage(pm, target); }));
+    TESSERA_TRY(stage(*module, "layout", [&](OpPassManager &pm) { addLayoutStage(pm, target, schedule); }));
     clock.done("layout");
-    TESSERA_TRY(stage(*module, "lower", [&](OpPassManager &pm) { addLoweringStage(pm, target); }));
-    clock.done("lower");
-    cpu::Emitted emitted = TESSERA_TRY(cpu::emitObject(*module, target, &report));
     Artifact artifact;
     artifact.signature = program.signature;
     artifact.target = target.name;
     artifact.entry = program.signature.name;
+    if (target.vendor != Vendor::cpu)
+      describeLaunch(*module, artifact);
+    TESSERA_TRY(stage(*module, "lower", [&](OpPassManager &pm) { addLoweringStage(pm, target); }));
+    clock.done("lower");
+    if (target.vendor != Vendor::cpu) {
+      artifact.bytes = TESSERA_TRY(gpu::emitPtx(*module, target, artifact.block.threads[0], &report));
+      return artifact;
+    }
+    cpu::Emitted emitted = TESSERA_TRY(cpu::emitObject(*module, target, &report));
     artifact.bytes = std::move(emitted.object);
     artifact.resources.scratchBytes = emitted.stackBytes;
     // The lowering itself asks for two guard registers of twice a vector (lower.cpp); what is more was spilled.
@@ -190,7 +214,7 @@ struct Compilation {
 
 Result<Artifact> compile(const Program &program, const Target &target, const Schedule &schedule,
                          CompileReport *report) {
-  if (target.vendor != Vendor::cpu)
+  if (target.vendor == Vendor::amd)
     return unsupported(program.signature.name + ": no code generator for target " + std::string(target.name) + " yet");
   CompileReport own;
   CompileReport &used = report ? *report : own;

@@ -13,6 +13,7 @@ namespace tessera {
 struct Schedule {
   bool splitEdges = true; // a separate unmasked body for interior programs
   bool peelLoops = true;  // a separate unmasked body for whole loop steps
+  int warps = 0;          // warps a block on a GPU; 0: as the kernel's tiles suggest
   std::string text() const;
 };
 

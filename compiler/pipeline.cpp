@@ -16,6 +16,8 @@ namespace tessera {
 
 void addTileStage(OpPassManager &pm, const Target &target, const Schedule &schedule) {
   std::string name(target.name);
+  if (target.vendor != Vendor::cpu)
+    pm.addPass(createTileAlignVariant());
   pm.addNestedPass<func::FuncOp>(createTileCheckSizes({name}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -25,17 +27,28 @@ void addTileStage(OpPassManager &pm, const Target &target, const Schedule &sched
     pm.addNestedPass<func::FuncOp>(createTilePeelLoops());
 }
 
-void addLayoutStage(OpPassManager &pm, const Target &target) {
+void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &schedule) {
   std::string name(target.name);
   pm.addNestedPass<func::FuncOp>(createTileLegalizeDots({name}));
   pm.addPass(createCSEPass());
-  pm.addNestedPass<func::FuncOp>(createTileAssignLayouts({name}));
+  if (target.vendor == Vendor::cpu) {
+    pm.addNestedPass<func::FuncOp>(createTileAssignLayouts({name}));
+    pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());
+    return;
+  }
+  pm.addNestedPass<func::FuncOp>(createTileAssignGpuLayouts({name, schedule.warps}));
   pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());
+  pm.addNestedPass<func::FuncOp>(createTileStageShared());
+  pm.addNestedPass<func::FuncOp>(createTilePlaceShared({name}));
+  pm.addNestedPass<func::FuncOp>(createTileInsertBarriers());
 }
 
 void addLoweringStage(OpPassManager &pm, const Target &target) {
   std::string name(target.name);
-  pm.addPass(createTileLowerCpu({name}));
+  if (target.vendor == Vendor::cpu)
+    pm.addPass(createTileLowerCpu({name}));
+  else
+    pm.addPass(createTileLowerGpu({name}));
   pm.addNestedPass<func::FuncOp>(createExpandMath({name}));
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());

@@ -9,7 +9,7 @@ namespace tessera {
 // Tile IR: fold, check, split edges, peel loops. What is left is still the user's algorithm.
 void addTileStage(mlir::OpPassManager &pm, const Target &target, const Schedule &schedule);
 // Every tile gets a layout.
-void addLayoutStage(mlir::OpPassManager &pm, const Target &target);
+void addLayoutStage(mlir::OpPassManager &pm, const Target &target, const Schedule &schedule);
 // Layouts become vectors, then the llvm dialect.
 void addLoweringStage(mlir::OpPassManager &pm, const Target &target);
 

@@ -196,11 +196,11 @@ Handle Builder::reduce(Reduction kind, Handle from, int axis, const TileType &to
   Location at = state->at(where);
   Type type = state->type(to);
   if (kind == Reduction::scan)
-    return handle(tile::ScanOp::create(b, at, type, value(from), uint64_t(axis)));
+    return handle(tile::ScanOp::create(b, at, type, value(from), uint64_t(axis), Value()));
   if (kind == Reduction::argMax)
-    return handle(tile::ArgMaxOp::create(b, at, type, value(from), uint64_t(axis)));
+    return handle(tile::ArgMaxOp::create(b, at, type, value(from), uint64_t(axis), Value()));
   auto how = kind == Reduction::max ? tile::ReduceKind::max : tile::ReduceKind::sum;
-  return handle(tile::ReduceOp::create(b, at, type, how, value(from), uint64_t(axis)));
+  return handle(tile::ReduceOp::create(b, at, type, how, value(from), uint64_t(axis), Value()));
 }
 
 Handle Builder::iota(Handle origin, int64_t size, Where where) {

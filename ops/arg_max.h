@@ -14,7 +14,7 @@ struct ArgMax {
     int bc = 128; // columns a step takes
     template <class F> void fields(F &&f) { f("bc", bc); }
   };
-  Config defaultConfig(const Target &target) const { return {.bc = 4 * lanes(target)}; }
+  Config defaultConfig(const Target &target) const { return {.bc = stepAlongRows(target, 4)}; }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

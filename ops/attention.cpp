@@ -139,6 +139,8 @@ void Attention::define(Kernel &k, const Config &c) const {
 // more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64).
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
+  if (target.vendor != Vendor::cpu)
+    bn = 32;
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
   int parts = (group + most - 1) / most, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));

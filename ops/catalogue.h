@@ -32,6 +32,12 @@ constexpr int floorPower(int value) {
 // Floats that one vector register of the target holds.
 inline int lanes(const Target &target) { return target.vectorBytes / 4; }
 
+// Columns that a program takes at a step where it walks along rows: `vectors` registers on a CPU, four elements of each
+// of 256 threads on a GPU.
+inline int stepAlongRows(const Target &target, int vectors) {
+  return target.vendor == Vendor::cpu ? vectors * lanes(target) : 1024;
+}
+
 // Sets the fields that "bm=8,bn=32" names and keeps the others. Errors: an unknown field, a value that is no number in
 // [1, 65536].
 template <class Config> Status parseConfig(std::string_view text, Config &config) {

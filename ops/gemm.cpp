@@ -24,6 +24,12 @@ void Gemm::define(Kernel &k, const Config &c) const {
 // Rows in nearly equal parts. The accumulators (bm × two vectors) fill the registers, less what a row of B and a
 // broadcast of A need.
 Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
+  if (target.vendor != Vendor::cpu) {
+    int most = in == f32 ? 64 : 128; // f32 is multiplied by the threads, a patch of 4 x 4 each
+    return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, most))), 16, most)),
+            .bn = panel ? panel : most,
+            .bk = in == f32 ? 16 : 32};
+  }
   int64_t most = std::min((target.registers - 4) / 2, 12), parts = (std::max<int64_t>(rows, 1) + most - 1) / most;
   int bm = parts > 4 ? int(most) : int((std::max<int64_t>(rows, 1) + parts - 1) / parts);
   return {.bm = bm, .bn = panel ? panel : 2 * lanes(target), .bk = 8};

@@ -56,6 +56,8 @@ void QuantMatmul::defineDense(Kernel &k, const Config &c) const {
 }
 
 QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t rows) const {
+  if (target.vendor != Vendor::cpu)
+    return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)), .bn = 64, .bk = 32};
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));
   // One row alone waits for memory: panel after panel is one stream, which the prefetchers follow; several at once are
   // short streams, and a third slower.

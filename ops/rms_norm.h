@@ -17,7 +17,7 @@ struct RmsNorm {
     int bd = 128; // columns a step takes
     template <class F> void fields(F &&f) { f("bd", bd); }
   };
-  Config defaultConfig(const Target &target) const { return {.bd = 8 * lanes(target)}; }
+  Config defaultConfig(const Target &target) const { return {.bd = stepAlongRows(target, 8)}; }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

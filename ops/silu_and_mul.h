@@ -13,7 +13,7 @@ struct SiluAndMul {
     int bd = 128; // columns a program takes
     template <class F> void fields(F &&f) { f("bd", bd); }
   };
-  Config defaultConfig(const Target &target) const { return {.bd = 8 * lanes(target)}; }
+  Config defaultConfig(const Target &target) const { return {.bd = stepAlongRows(target, 8)}; }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

@@ -102,6 +102,8 @@ std::string encodeArtifact(const Artifact &artifact) {
   for (int64_t threads : artifact.block.threads)
     w(threads);
   w(artifact.block.dynamicSharedBytes);
+  w(artifact.alignedEntry);
+  w.list(artifact.alignedDivisors, [&](int64_t divisor) { w(divisor); });
   w(artifact.bytes);
   return std::move(w.out);
 }
@@ -151,6 +153,13 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
   }
   artifact.block.dynamicSharedBytes = r.integer();
   r.require(artifact.block.dynamicSharedBytes >= 0);
+  artifact.alignedEntry = r.text();
+  artifact.alignedDivisors = r.list<int64_t>([&] {
+    int64_t divisor = r.integer();
+    r.require(divisor >= 1);
+    return divisor;
+  });
+  r.require(artifact.alignedDivisors.size() == (artifact.alignedEntry.empty() ? 0 : dims));
   artifact.bytes = r.text();
   if (!r.ok || !r.left.empty())
     return std::nullopt;

@@ -35,17 +35,29 @@ struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
                                  << name << " holds " << row.tileBytes;
       }
       if (auto dot = dyn_cast<tile::DotOp>(op)) {
-        int64_t lanes = row.vectorBytes / 4, k = cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
+        int64_t k = cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
         auto acc = cast<RankedTensorType>(dot.getType());
-        int64_t steps = acc.getDimSize(0) * k * ((acc.getDimSize(1) + lanes - 1) / lanes);
+        int64_t steps = stepsOf(row, dot, acc.getDimSize(0), acc.getDimSize(1), k);
         if (steps > maxUnrolledDot)
           return op->emitError() << "this dot of depth " << k << " into " << shapeText(acc) << " unrolls to " << steps
-                                 << " vector multiply-adds; target " << name << " takes " << maxUnrolledDot;
+                                 << (row.vendor == Vendor::cpu ? " vector" : " matrix or scalar")
+                                 << " multiply-adds; target " << name << " takes " << maxUnrolledDot;
       }
       return WalkResult::advance();
     });
     if (walked.wasInterrupted())
       signalPassFailure();
+  }
+
+  // Multiply-adds of one CPU thread a vector at a time, or of one of a GPU block's 128 threads: matrix operations do 16
+  // and more at once.
+  static int64_t stepsOf(const Target &row, tile::DotOp dot, int64_t m, int64_t n, int64_t k) {
+    if (row.vendor == Vendor::cpu) {
+      int64_t lanes = row.vectorBytes / 4;
+      return m * k * ((n + lanes - 1) / lanes);
+    }
+    bool wide = cast<RankedTensorType>(dot.getLhs().getType()).getElementTypeBitWidth() >= 32;
+    return m * n * k / (wide ? 128 : 128 * 16);
   }
 
   static std::string shapeText(RankedTensorType type) {

@@ -173,7 +173,8 @@ bool isHalf(Type type) {
 
 struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   using Base::Base;
-  bool hasF16c = false;
+  bool hasHalf = false; // converts f16 and moves it about as such
+  bool isGpu = false;   // computes with f16 itself, and has approximate functions that are exact enough
 
   void runOnOperation() override {
     auto row = findTarget(std::string(target));
@@ -181,7 +182,8 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
       getOperation().emitError(row.error().message);
       return signalPassFailure();
     }
-    hasF16c = (*row)->needs.find("f16c") != std::string_view::npos;
+    isGpu = (*row)->vendor != Vendor::cpu;
+    hasHalf = isGpu || (*row)->needs.find("f16c") != std::string_view::npos;
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
@@ -213,7 +215,7 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   }
   bool asBits(Type type) const {
     Type element = getElementTypeOrSelf(type);
-    return element.isBF16() || (element.isF16() && !hasF16c);
+    return element.isBF16() || (element.isF16() && !hasHalf);
   }
   void retype(Value value) {
     if (asBits(value.getType()))
@@ -232,6 +234,7 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
     if (!arithmetic || isa<arith::ExtFOp, arith::TruncFOp, arith::ConstantOp, arith::SelectOp, arith::BitcastOp>(op))
       return;
     OpBuilder b(op);
+    auto isHalf = [&](Type type) { return ::isHalf(type) && !(isGpu && getElementTypeOrSelf(type).isF16()); };
     for (OpOperand &operand : op->getOpOperands())
       if (isHalf(operand.get().getType()))
         operand.set(arith::ExtFOp::create(b, op->getLoc(), withElement(operand.get().getType(), b.getF32Type()),
@@ -257,6 +260,11 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
     Value x = op->getOperand(0);
     Writer w{b, op->getLoc(), x.getType()};
     bool f32In = getElementTypeOrSelf(x.getType()).isF32();
+    if (Value native = isGpu && f32In ? nativeFunction(b, op, x) : Value()) {
+      op->getResult(0).replaceAllUsesWith(native);
+      op->erase();
+      return;
+    }
     Value out = llvm::TypeSwitch<Operation *, Value>(op)
                     .Case<math::Exp2Op>([&](auto) { return f32In ? exp2(w, x) : Value(); })
                     .Case<math::Log2Op>([&](auto) { return f32In ? log2(w, x) : Value(); })
@@ -272,6 +280,16 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
       return;
     op->getResult(0).replaceAllUsesWith(out);
     op->erase();
+  }
+
+  // ex2.approx: 2 ulp; rsqrt.approx: 2^-22.9 (PTX ISA, "Floating Point Instructions").
+  static Value nativeFunction(OpBuilder &b, Operation *op, Value x) {
+    StringRef name = isa<math::Exp2Op>(op)    ? "llvm.nvvm.ex2.approx.f32"
+                     : isa<math::RsqrtOp>(op) ? "llvm.nvvm.rsqrt.approx.f"
+                                              : "";
+    if (name.empty())
+      return {};
+    return LLVM::CallIntrinsicOp::create(b, op->getLoc(), x.getType(), b.getStringAttr(name), x).getResult(0);
   }
 
   Value extend(const Writer &w, Value x) {

@@ -1,6 +1,7 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/cpu/mma.h"
+#include "compiler/target/gpu/mma.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_TILELEGALIZEDOTS
@@ -22,7 +23,7 @@ struct LegalizeDots : tessera::impl::TileLegalizeDotsBase<LegalizeDots> {
       return signalPassFailure();
     }
     getOperation()->walk([&](tile::DotOp dot) {
-      if (cpu::chooseMma(**row, dot))
+      if ((*row)->vendor == Vendor::cpu ? cpu::chooseMma(**row, dot) != nullptr : gpu::chooseMma(**row, dot) != nullptr)
         return;
       widen(dot.getLhsMutable(), dot.getLhsUnsigned());
       widen(dot.getRhsMutable(), dot.getRhsUnsigned());

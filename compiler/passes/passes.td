@@ -17,6 +17,9 @@ def TileSplitEdges : Tile_Pass<"tile-split-edges"> {
 def TilePeelLoops : Tile_Pass<"tile-peel-loops"> {
   let summary = "a loop without masks for whole steps, then one masked step for the rest";
 }
+def TileAlignVariant : Pass<"tile-align-variant", "::mlir::ModuleOp"> {
+  let summary = "beside each kernel one whose tensors and rows start at multiples of 16 bytes";
+}
 def TileLegalizeDots : Tile_Pass<"tile-legalize-dots"> {
   let summary = "widen dot operands to types that one of the target's matrix operations multiplies";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
@@ -24,6 +27,27 @@ def TileLegalizeDots : Tile_Pass<"tile-legalize-dots"> {
 def TileAssignLayouts : Tile_Pass<"tile-assign-layouts"> {
   let summary = "give every tile a layout, and convert where a dot wants another";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
+def TileAssignGpuLayouts : Tile_Pass<"tile-assign-gpu-layouts"> {
+  let summary = "spread every tile over a block's threads, and convert where a dot or a wide store wants another layout";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,
+                 Option<"warps", "warps", "int", "0", "warps a block; 0: from the kernel's tiles">];
+}
+def TileStageShared : Tile_Pass<"tile-stage-shared"> {
+  let summary = "conversions that cross threads become a store and a load of shared memory";
+}
+def TilePlaceShared : Tile_Pass<"tile-place-shared"> {
+  let summary = "give shared buffers their offsets; those that never live together share space";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
+}
+def TileInsertBarriers : Tile_Pass<"tile-insert-barriers"> {
+  let summary = "barriers where one thread would read or overwrite what another touches";
+}
+def TileLowerGpu : Pass<"tile-lower-gpu", "::mlir::ModuleOp"> {
+  let summary = "tiles become the elements that one thread holds; a kernel becomes a function of one thread";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
 }
 def TileVerifyLayouts : Tile_Pass<"tile-verify-layouts"> {
   let summary = "every tile has a layout that covers it, and element-wise operands agree";

@@ -44,6 +44,23 @@ void ViewType::print(AsmPrinter &printer) const {
   printer << (getShape().empty() ? "" : "x") << getElementType() << ">";
 }
 
+// !tile.shared<3 of 128x32xf16>
+Type SharedType::parse(AsmParser &parser) {
+  int64_t slots = 0;
+  SmallVector<int64_t> shape;
+  Type element;
+  if (parser.parseLess() || parser.parseInteger(slots) || parser.parseKeyword("of") ||
+      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) || parser.parseGreater())
+    return {};
+  return get(parser.getContext(), slots, shape, element);
+}
+
+void SharedType::print(AsmPrinter &printer) const {
+  printer << "<" << getSlots() << " of ";
+  printer.printDimensionList(getShape());
+  printer << (getShape().empty() ? "" : "x") << getElementType() << ">";
+}
+
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, StringRef format) {
   auto dtype = tessera::dtypeByName(std::string_view(format.data(), format.size()));
   if (!dtype || !tessera::isPacked(*dtype))

@@ -38,12 +38,22 @@ def Tile_Layout : AttrDef<Tile_Dialect, "Layout"> {
   let mnemonic = "layout";
   let summary = "where each element of a tile lives: tile coordinate = rep * block + XOR of the bases of the set bits";
   let description = [{
-    `lane` holds one basis per bit of the lane number and `reg` one per bit of the register number inside a block;
-    a basis is a coordinate in the tile (one number a dimension). The block is repeated `rep` times along each
+    `lane` holds one basis per bit of the lane number, `warp` one per bit of the warp's number (GPUs) and `reg` one per
+    bit of the register number inside a block; a basis is a coordinate in the tile (one number a dimension). The block is repeated `rep` times along each
     dimension, so that extents need not be powers of two. See compiler/layout/layout.h.
   }];
   let parameters = (ins OptionalArrayRefParameter<"int64_t">:$lane, OptionalArrayRefParameter<"int64_t">:$reg,
-                        ArrayRefParameter<"int64_t">:$rep);
-  let assemblyFormat = "`<` `lane` `=` `[` (`]`) : ($lane^ `]`)? `,` `reg` `=` `[` (`]`) : ($reg^ `]`)? `,` `rep` `=` `[` $rep `]` `>`";
+                        ArrayRefParameter<"int64_t">:$rep, OptionalArrayRefParameter<"int64_t">:$warp);
+  let assemblyFormat = [{
+    `<` `lane` `=` `[` (`]`) : ($lane^ `]`)? `,` `reg` `=` `[` (`]`) : ($reg^ `]`)? `,` `rep` `=` `[` $rep `]`
+    (`,` `warp` `=` `[` $warp^ `]`)? `>`
+  }];
+}
+
+def Tile_Shared : TypeDef<Tile_Dialect, "Shared"> {
+  let mnemonic = "shared";
+  let summary = "a buffer in a GPU's shared memory: `slots` tiles of a shape, rows swizzled (compiler/layout/swizzle.h)";
+  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
+  let hasCustomAssemblyFormat = 1;
 }
 #endif

@@ -29,11 +29,13 @@ Layout layoutOf(RankedTensorType type) {
   out.rep.assign(attr.getRep().begin(), attr.getRep().end());
   out.lane = bases(attr.getLane(), out.rep.size());
   out.reg = bases(attr.getReg(), out.rep.size());
+  out.warp = bases(attr.getWarp(), out.rep.size());
   return out;
 }
 
 RankedTensorType withLayout(RankedTensorType type, const Layout &layout) {
-  auto attr = LayoutAttr::get(type.getContext(), flatten(layout.lane), flatten(layout.reg), layout.rep);
+  auto attr =
+      LayoutAttr::get(type.getContext(), flatten(layout.lane), flatten(layout.reg), layout.rep, flatten(layout.warp));
   return RankedTensorType::get(type.getShape(), type.getElementType(), attr);
 }
 

@@ -23,5 +23,11 @@ namespace tessera::tile {
 // Names of the attributes that make a func.func a kernel.
 inline constexpr llvm::StringLiteral kernelAttr = "tile.kernel", dimAttr = "tile.dim", divisorAttr = "tile.divisor",
                                      nameAttr = "tile.name", accessAttr = "tile.access", extentsAttr = "tile.extents";
+// On a kernel for a GPU: how many warps run it (i64), how many bytes of shared memory it takes (i64), and that every
+// base and row pitch is a multiple of 16 bytes (unit).
+inline constexpr llvm::StringLiteral warpsAttr = "tile.warps", sharedAttr = "tile.shared", alignedAttr = "tile.aligned";
+inline constexpr llvm::StringLiteral alignedSuffix = "_aligned";
+// The symbol of a lowered GPU kernel's shared memory.
+inline constexpr llvm::StringLiteral sharedSymbol = "tessera_shared";
 
 } // namespace tessera::tile

@@ -11,7 +11,9 @@ namespace {
 
 struct CudaKernel : KernelObject {
   CuModule module = nullptr;
-  CuFunction function = nullptr;
+  CuFunction function = nullptr, aligned = nullptr;
+  std::vector<int64_t> alignedDivisors; // of dims; then come the arguments
+  std::vector<size_t> tensors;          // slots that are pointers
   BlockShape block;
   size_t parameters = 0;
   std::string name;
@@ -286,19 +288,42 @@ Result<Kernel> Cuda::load(const Artifact &artifact) {
         check(found, "cuModuleGetFunction", "the code of kernel '" + title + "' has no entry " + artifact.entry));
     TESSERA_TRY(checkParameters(artifact, made.function));
     TESSERA_TRY(checkBlock(artifact, made.function));
+    if (!artifact.alignedEntry.empty()) {
+      found = api.moduleGetFunction(&made.aligned, made.module, artifact.alignedEntry.c_str());
+      TESSERA_TRY(check(found, "cuModuleGetFunction",
+                        "the code of kernel '" + title + "' has no entry " + artifact.alignedEntry));
+    }
     if (!artifact.block.dynamicSharedBytes)
       return {};
-    return check(api.funcSetAttribute(made.function, cuMaxDynamicSharedBytes, int(artifact.block.dynamicSharedBytes)),
-                 "cuFuncSetAttribute");
+    for (CuFunction function : {made.function, made.aligned})
+      if (function)
+        TESSERA_TRY(
+            check(api.funcSetAttribute(function, cuMaxDynamicSharedBytes, int(artifact.block.dynamicSharedBytes)),
+                  "cuFuncSetAttribute"));
+    return {};
   };
   if (Status finished = finish(); !finished) {
     api.moduleUnload(made.module);
     return finished.error();
   }
   made.block = artifact.block;
+  made.alignedDivisors = artifact.alignedDivisors;
+  for (size_t i = 0; i < artifact.signature.args.size(); ++i)
+    if (artifact.signature.args[i].kind != ArgKind::scalar)
+      made.tensors.push_back(artifact.signature.dims.size() + i);
   made.parameters = artifact.signature.dims.size() + artifact.signature.args.size();
   made.name = title;
   return new CudaKernel(std::move(made));
+}
+
+// Whether the launch keeps what the kernel's aligned variant assumes.
+static bool isAligned(const CudaKernel &kernel, std::span<const int64_t> slots) {
+  if (!kernel.aligned)
+    return false;
+  for (size_t dim = 0; dim < kernel.alignedDivisors.size(); ++dim)
+    if (slots[dim] % kernel.alignedDivisors[dim])
+      return false;
+  return std::ranges::all_of(kernel.tensors, [&](size_t slot) { return slots[slot] % 16 == 0; });
 }
 
 Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
@@ -328,8 +353,8 @@ Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
     parameters[i] = const_cast<int64_t *>(&launch.args[i]);
   Use use(*this);
   const auto &threads = mine.block.threads;
-  CuResult result = api.launchKernel(mine.function, grid[0], grid[1], grid[2], unsigned(threads[0]),
-                                     unsigned(threads[1]), unsigned(threads[2]),
+  CuResult result = api.launchKernel(isAligned(mine, launch.args) ? mine.aligned : mine.function, grid[0], grid[1],
+                                     grid[2], unsigned(threads[0]), unsigned(threads[1]), unsigned(threads[2]),
                                      unsigned(mine.block.dynamicSharedBytes), streamOf(queue), parameters, nullptr);
   return result == cuSuccess ? Status() : check(result, "cuLaunchKernel", "kernel '" + mine.name + "' failed");
 }

@@ -15,7 +15,7 @@ namespace tessera::conformance {
 
 using Shape = std::vector<int64_t>;
 
-// The CPU rows that this machine can run.
+// The rows that this machine can run: its CPU's, and one virtual GPU for each generation.
 std::vector<const Target *> runnableTargets();
 
 // Host memory whose end lies within 63 bytes of a page that must not be touched, with NaN bytes (0xff) on both sides.

@@ -1,15 +1,10 @@
 #include "compiler/target/cpu/emit.h"
+#include "compiler/codegen.h"
 #include "compiler/stages.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
-#include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/DataExtractor.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include <mutex>
 
@@ -41,34 +36,6 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, st
                                  llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-static llvm::Error optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager manager;
-  if (auto error = builder.parsePassPipeline(manager, passes))
-    return error;
-  manager.run(module, modules);
-  return llvm::Error::success();
-}
-
-static std::string generate(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type) {
-  llvm::SmallString<0> bytes;
-  llvm::raw_svector_ostream out(bytes);
-  llvm::legacy::PassManager manager;
-  if (machine.addPassesToEmitFile(manager, out, nullptr, type))
-    return {};
-  manager.run(module);
-  return std::string(bytes);
-}
-
 // The largest stack frame in an object: .stack_sizes holds (address, ULEB128 size) for each function (LLVM's
 // CodeGenerator document, "Emitting function stack size information").
 static int64_t largestFrame(llvm::StringRef object) {
@@ -98,16 +65,12 @@ static int64_t largestFrame(llvm::StringRef object) {
 Result<Emitted> emitObject(mlir::ModuleOp source, const Target &target, CompileReport *report) {
   StageClock clock(report);
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> module = mlir::translateModuleToLLVMIR(source, context, "tessera");
-  if (!module)
-    return internalError("the llvm dialect of a kernel could not be translated to LLVM IR");
-  clock.done("translate");
   std::string error;
   auto machine = makeMachine(target, error);
   if (!machine)
     return internalError("LLVM has no x86-64 back end here: " + error);
-  module->setTargetTriple(machine->getTargetTriple());
-  module->setDataLayout(machine->createDataLayout());
+  std::unique_ptr<llvm::Module> module = TESSERA_TRY(translate(source, context, *machine));
+  clock.done("translate");
   for (llvm::Function &function : *module)
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", machine->getTargetCPU());
@@ -116,15 +79,9 @@ Result<Emitted> emitObject(mlir::ModuleOp source, const Target &target, CompileR
       function.addFnAttr(llvm::Attribute::NoUnwind);
       function.addFnAttr("frame-pointer", "none");
     }
-  if (auto failed = optimize(*module, *machine))
-    return internalError("LLVM refused our optimization pipeline: " + llvm::toString(std::move(failed)));
+  TESSERA_TRY(optimize(*module, *machine, passes));
   clock.done("optimize");
-  if (report && wanted(*report, "llvm")) {
-    std::string text;
-    llvm::raw_string_ostream out(text);
-    module->print(out, nullptr);
-    report->dumps.push_back({"llvm", text});
-  }
+  dumpLlvm(*module, report);
   if (report && wanted(*report, "asm")) {
     auto copy = llvm::CloneModule(*module);
     report->dumps.push_back({"asm", generate(*copy, *machine, llvm::CodeGenFileType::AssemblyFile)});

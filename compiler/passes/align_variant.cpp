@@ -1,0 +1,55 @@
+#include "compiler/passes/passes.h"
+#include "compiler/tile/tile.h"
+#include <numeric>
+
+namespace tessera {
+#define GEN_PASS_DEF_TILEALIGNVARIANT
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+// Beside each kernel, one that may assume that tensors and their rows start at multiples of 16 bytes. Which of the two
+// runs is decided at the launch (base/artifact.h).
+struct AlignVariant : tessera::impl::TileAlignVariantBase<AlignVariant> {
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> kernels;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr(tile::kernelAttr))
+        kernels.push_back(function);
+    for (func::FuncOp kernel : kernels) {
+      OpBuilder b(kernel);
+      b.setInsertionPointAfter(kernel);
+      auto aligned = cast<func::FuncOp>(b.clone(*kernel));
+      aligned.setName((kernel.getName() + tile::alignedSuffix).str());
+      aligned->setAttr(tile::alignedAttr, b.getUnitAttr());
+      for (BlockArgument argument : aligned.getArguments())
+        if (auto view = dyn_cast<tile::ViewType>(argument.getType()))
+          assumeWholeRows(aligned, argument.getArgNumber(), view);
+    }
+  }
+
+  static void assumeWholeRows(func::FuncOp kernel, unsigned number, tile::ViewType view) {
+    auto extents = kernel.getArgAttrOfType<ArrayAttr>(number, tile::extentsAttr);
+    if (isa<tile::PackedType>(view.getElementType()) || extents.size() < 2)
+      return; // a vector has no rows
+    auto name = dyn_cast<StringAttr>(extents[extents.size() - 1]);
+    if (!name)
+      return;
+    int64_t elements = 128 / std::max(8u, view.getElementType().getIntOrFloatBitWidth());
+    Builder b(kernel.getContext());
+    for (BlockArgument dim : kernel.getArguments()) {
+      unsigned at = dim.getArgNumber();
+      if (kernel.getArgAttrOfType<StringAttr>(at, tile::dimAttr) != name)
+        continue;
+      auto known = kernel.getArgAttrOfType<IntegerAttr>(at, tile::divisorAttr);
+      int64_t divisor = std::lcm(known ? known.getInt() : 1, elements);
+      kernel.setArgAttr(at, tile::divisorAttr, b.getI64IntegerAttr(divisor));
+    }
+  }
+};
+
+} // namespace

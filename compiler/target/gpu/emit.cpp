@@ -1,0 +1,56 @@
+#include "compiler/target/gpu/emit.h"
+#include "compiler/codegen.h"
+#include "compiler/stages.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include <mutex>
+
+namespace tessera::gpu {
+
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(
+      found->createTargetMachine(triple, llvm::StringRef(target.arch.data(), target.arch.size()),
+                                 llvm::StringRef(target.features.data(), target.features.size()), llvm::TargetOptions(),
+                                 std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+Result<std::string> emitPtx(mlir::ModuleOp source, const Target &target, int64_t threads, CompileReport *report) {
+  StageClock clock(report);
+  llvm::LLVMContext context;
+  std::string error;
+  auto machine = makeMachine(target, error);
+  if (!machine)
+    return internalError("LLVM has no NVPTX back end here: " + error);
+  std::unique_ptr<llvm::Module> module = TESSERA_TRY(translate(source, context, *machine));
+  clock.done("translate");
+  for (llvm::Function &function : *module)
+    if (!function.isDeclaration()) {
+      function.setCallingConv(llvm::CallingConv::PTX_Kernel);
+      function.addFnAttr("target-cpu", machine->getTargetCPU());
+      function.addFnAttr("nvvm.reqntid", std::to_string(threads));
+      function.addFnAttr(llvm::Attribute::NoUnwind);
+    }
+  TESSERA_TRY(optimize(*module, *machine, ""));
+  clock.done("optimize");
+  dumpLlvm(*module, report);
+  std::string ptx = generate(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
+  clock.done("codegen");
+  if (ptx.empty())
+    return internalError("LLVM could not write PTX for target " + std::string(target.name));
+  if (report && wanted(*report, "asm"))
+    report->dumps.push_back({"asm", ptx});
+  return ptx;
+}
+
+} // namespace tessera::gpu

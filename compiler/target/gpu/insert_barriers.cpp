@@ -1,0 +1,177 @@
+// Barriers, from a walk over what each operation reads and writes: one stands before an operation that would touch what
+// another thread may still be reading, or has written since the last barrier. Loops are walked twice, so that what one
+// iteration leaves open meets the next.
+#include "compiler/passes/inside.h"
+#include "compiler/passes/passes.h"
+#include "compiler/target/gpu/moves.h"
+#include "compiler/tile/access.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <algorithm>
+
+namespace tessera {
+#define GEN_PASS_DEF_TILEINSERTBARRIERS
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+// One read or write since the last barrier.
+struct Touch {
+  bool write;
+  // Shared memory: a range of bytes, of a buffer, in the slot that `phase` names.
+  int64_t begin = 0, end = 0;
+  Operation *buffer = nullptr;
+  std::optional<int64_t> phase;
+  // Global memory: a tensor and the layout in which its blocks are touched.
+  Value view;
+  Attribute layout;
+  bool operator==(const Touch &) const = default;
+};
+
+int64_t slotsOf(Operation *alloc) { return cast<tile::AllocOp>(alloc).getType().getSlots(); }
+
+bool conflict(const Touch &x, const Touch &y) {
+  if (!x.write && !y.write)
+    return false;
+  if (bool(x.view) != bool(y.view))
+    return false;
+  if (x.view) // the same whole blocks in the same layout: a thread meets only itself
+    return x.view == y.view && !(x.layout && x.layout == y.layout);
+  if (x.begin >= y.end || y.begin >= x.end)
+    return false;
+  return !(x.buffer == y.buffer && x.phase && y.phase && (*x.phase - *y.phase) % slotsOf(x.buffer) != 0);
+}
+
+struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
+  using Open = SmallVector<Touch>;
+
+  void runOnOperation() override {
+    Open open;
+    walkBlock(getOperation().getBody().front(), open);
+  }
+
+  void walkBlock(Block &block, Open &open) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (auto loop = dyn_cast<scf::ForOp>(op)) {
+        Open before = open;
+        walkBlock(*loop.getBody(), open);
+        age(open);
+        merge(open, before);
+        walkBlock(*loop.getBody(), open);
+        merge(open, before); // the loop may not run at all
+        forgetPhases(open);
+      } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+        Open other = open;
+        walkBlock(*branch.thenBlock(), open);
+        if (!branch.getElseRegion().empty())
+          walkBlock(*branch.elseBlock(), other);
+        merge(open, other);
+      } else if (isa<tile::BarrierOp>(op)) {
+        open.clear();
+      } else {
+        visit(&op, open);
+      }
+    }
+  }
+
+  static void merge(Open &into, const Open &from) {
+    for (const Touch &touch : from)
+      if (!llvm::is_contained(into, touch))
+        into.push_back(touch);
+  }
+  // In the next iteration what was slot i + p is slot i + p - 1.
+  static void age(Open &open) {
+    for (Touch &touch : open)
+      if (touch.phase)
+        --*touch.phase;
+  }
+  static void forgetPhases(Open &open) {
+    for (Touch &touch : open)
+      touch.phase.reset();
+  }
+
+  void visit(Operation *op, Open &open) {
+    SmallVector<Touch> touches = touchesOf(op);
+    bool clash = llvm::any_of(touches, [&](const Touch &mine) {
+      return llvm::any_of(open, [&](const Touch &x) { return conflict(x, mine); });
+    });
+    if (clash) {
+      OpBuilder b(op);
+      tile::BarrierOp::create(b, op->getLoc());
+      open.clear();
+    }
+    // A reduction over warps has its own barrier between writing and reading its scratch.
+    if (isa<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(op) && !touches.empty()) {
+      open.clear();
+      for (Touch &touch : touches)
+        touch.write = false;
+    }
+    merge(open, touches);
+  }
+
+  static Touch shared(bool write, Value buffer, std::optional<int64_t> phase) {
+    auto alloc = buffer.getDefiningOp<tile::AllocOp>();
+    int64_t begin = *alloc.getOffset();
+    return {write, begin, begin + gpu::bufferBytes(alloc.getType()), alloc, phase};
+  }
+
+  SmallVector<Touch> touchesOf(Operation *op) {
+    SmallVector<Touch> touches;
+    llvm::TypeSwitch<Operation *>(op)
+        .Case<tile::SharedStoreOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer(), x.getPhase())); })
+        .Case<tile::SharedLoadOp>([&](auto x) { touches.push_back(shared(false, x.getBuffer(), x.getPhase())); })
+        .Case<tile::CopyOp>([&](auto x) {
+          touches.push_back(shared(true, x.getBuffer(), x.getPhase()));
+          touches.push_back(global(op, false, x.getView(), {}));
+        })
+        // What a wait completes becomes visible to others by the next barrier.
+        .Case<tile::WaitOp>([&](tile::WaitOp wait) {
+          for (Operation *buffer : copiedInto())
+            touches.push_back(shared(true, buffer->getResult(0), {}));
+        })
+        .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto x) {
+          if (x.getScratch())
+            touches.push_back(shared(true, x.getScratch(), {}));
+        })
+        .Case<tile::LoadOp>([&](auto x) { touches.push_back(global(op, false, x.getView(), x.getType())); })
+        .Case<tile::StoreOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), x.getValue().getType())); })
+        .Case<tile::AtomicAddOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), {})); });
+    llvm::erase_if(touches, [](const Touch &touch) { return !touch.buffer && !touch.view; });
+    return touches;
+  }
+
+  // A tensor that is only read or only written needs no order.
+  Touch global(Operation *op, bool write, Value view, Type type) {
+    auto argument = dyn_cast<BlockArgument>(view);
+    auto access = getOperation().getArgAttrOfType<StringAttr>(argument.getArgNumber(), tile::accessAttr);
+    Touch touch{write};
+    if (access.getValue() != "inout" && access.getValue() != "out")
+      return touch;
+    touch.view = view;
+    bool whole = true; // blocks that are the same or apart
+    for (auto [axis, size] : llvm::zip(tile::axesOf(op), sizesOf(op)))
+      whole &= axis.kind == tile::Subscript::all || axis.kind == tile::Subscript::point ||
+               ((axis.kind == tile::Subscript::range || axis.kind == tile::Subscript::whole) &&
+                knownDivisor(axis.index) % size == 0);
+    auto tensor = dyn_cast_or_null<RankedTensorType>(type);
+    if (whole && tensor)
+      touch.layout = ArrayAttr::get(&getContext(), {TypeAttr::get(tensor), op->getAttr("kinds")});
+    return touch;
+  }
+  static ArrayRef<int64_t> sizesOf(Operation *op) { return op->getAttrOfType<DenseI64ArrayAttr>("sizes").asArrayRef(); }
+
+  SmallVector<Operation *> copiedInto() {
+    SmallVector<Operation *> buffers;
+    getOperation()->walk([&](tile::CopyOp copy) {
+      Operation *alloc = copy.getBuffer().getDefiningOp();
+      if (!llvm::is_contained(buffers, alloc))
+        buffers.push_back(alloc);
+    });
+    return buffers;
+  }
+};
+
+} // namespace

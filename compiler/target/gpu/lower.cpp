@@ -1,0 +1,246 @@
+#include "compiler/target/gpu/lower.h"
+#include "compiler/passes/passes.h"
+#include "compiler/target/gpu/mma.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILELOWERGPU
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+Type GpuLowering::registerType(Type type) {
+  if (type.isIndex())
+    return b.getI64Type();
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? tensor.getElementType() : type;
+}
+
+Value GpuLowering::constantI32(int64_t value) {
+  return arith::ConstantIntOp::create(b, b.getUnknownLoc(), b.getI32Type(), value);
+}
+
+Value GpuLowering::widen(Value narrow) { return arith::ExtUIOp::create(b, narrow.getLoc(), b.getI64Type(), narrow); }
+
+Value GpuLowering::intrinsic(StringRef name, Type result, ValueRange operands) {
+  Location loc = b.getUnknownLoc();
+  if (!result) {
+    LLVM::CallIntrinsicOp::create(b, loc, b.getStringAttr(name), operands);
+    return {};
+  }
+  return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), operands).getResult(0);
+}
+
+SmallVector<int64_t> GpuLowering::stepsOf(const Layout &layout, llvm::function_ref<int64_t(const Coordinate &)> of) {
+  SmallVector<int64_t> steps;
+  for (const auto *bases : {&layout.lane, &layout.warp})
+    for (const Coordinate &basis : *bases)
+      steps.push_back(of(basis));
+  return steps;
+}
+
+// Bits whose steps double from one to the next are one field of the thread's number.
+Value GpuLowering::walk(ArrayRef<int64_t> steps) {
+  Value &known = walks[{steps.begin(), steps.end()}];
+  if (known)
+    return known;
+  OpBuilder::InsertionGuard restore(b);
+  b.setInsertionPointToEnd(entryBlock);
+  if (!entryBlock->empty() && entryBlock->back().hasTrait<OpTrait::IsTerminator>())
+    b.setInsertionPoint(&entryBlock->back());
+  b.setInsertionPointAfterValue(thread);
+  Location loc = kernel.getLoc();
+  Value sum;
+  for (size_t bit = 0; bit < steps.size();) {
+    size_t end = bit + 1;
+    while (end < steps.size() && steps[end] == steps[end - 1] * 2 && steps[bit])
+      ++end;
+    if (steps[bit]) {
+      Value field = thread;
+      if (bit)
+        field = arith::ShRUIOp::create(b, loc, field, constantI32(bit));
+      if (end < steps.size())
+        field = arith::AndIOp::create(b, loc, field, constantI32((1 << (end - bit)) - 1));
+      if (steps[bit] != 1)
+        field = arith::MulIOp::create(b, loc, field, constantI32(steps[bit]));
+      sum = sum ? arith::AddIOp::create(b, loc, sum, field).getResult() : field;
+    }
+    bit = end;
+  }
+  return known = sum ? sum : constantI32(0);
+}
+
+Value GpuLowering::isFirstHolder(const Layout &layout) {
+  int64_t spare = 0;
+  auto steps = stepsOf(
+      layout, [](const Coordinate &basis) { return int64_t(llvm::all_of(basis, [](int64_t x) { return x == 0; })); });
+  for (auto [bit, zero] : llvm::enumerate(steps))
+    spare |= zero << bit;
+  if (!spare)
+    return {};
+  Location loc = b.getUnknownLoc();
+  Value mine = arith::AndIOp::create(b, loc, thread, constantI32(spare));
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, mine, constantI32(0));
+}
+
+// The last grid axis is x.
+LogicalResult GpuLowering::bindPrograms() {
+  SmallVector<std::pair<tile::ProgramOp, Value>> axes;
+  if (failed(gridAxes(axes)))
+    return failure();
+  constexpr StringLiteral names[] = {"x", "y", "z"};
+  for (auto [axis, bound] : axes) {
+    int64_t fromLast = int64_t(axes.back().first.getAxis()) - int64_t(axis.getAxis());
+    if (fromLast > 2)
+      return axis.emitError("a GPU's grid has at most 3 axes");
+    Value number = intrinsic(("llvm.nvvm.read.ptx.sreg.ctaid." + names[fromLast]).str(), b.getI32Type(), {});
+    registers[axis.getOrigin()] = {
+        arith::MulIOp::create(b, axis.getLoc(), widen(number), constantI64(axis.getBlock()))};
+  }
+  return success();
+}
+
+LogicalResult GpuLowering::run() {
+  Location loc = kernel.getLoc();
+  auto global = LLVM::LLVMPointerType::get(b.getContext(), 1), shared = LLVM::LLVMPointerType::get(b.getContext(), 3);
+  b.setInsertionPoint(kernel);
+  SmallVector<Type> types;
+  for (Type type : kernel.getArgumentTypes())
+    types.push_back(isa<tile::ViewType>(type) ? Type(global) : registerType(type));
+  auto entry = func::FuncOp::create(b, loc, kernel.getName(), b.getFunctionType(types, {}));
+  for (StringRef name : {StringRef(tile::kernelAttr), StringRef(tile::warpsAttr), StringRef(tile::sharedAttr)})
+    if (Attribute value = kernel->getAttr(name))
+      entry->setAttr(name, value);
+  for (BlockArgument argument : kernel.getArguments())
+    if (auto access = kernel.getArgAttrOfType<StringAttr>(argument.getArgNumber(), tile::accessAttr);
+        access && access.getValue() == "in") {
+      entry.setArgAttr(argument.getArgNumber(), "llvm.noalias", b.getUnitAttr());
+      entry.setArgAttr(argument.getArgNumber(), "llvm.readonly", b.getUnitAttr());
+    }
+  entryBlock = entry.addEntryBlock();
+  b.setInsertionPointToStart(entryBlock);
+  thread = intrinsic("llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
+  sharedBase = LLVM::AddressOfOp::create(b, loc, shared, tile::sharedSymbol);
+  for (auto [argument, value] : llvm::zip(kernel.getArguments(), entryBlock->getArguments()))
+    bindArgument(argument, value);
+  if (failed(bindPrograms()) || failed(lowerBlock(kernel.getBody().front())))
+    return failure();
+  func::ReturnOp::create(b, loc);
+  kernel.erase();
+  return success();
+}
+
+LogicalResult GpuLowering::lowerTile(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<tile::AllocOp>([](auto) { return success(); }) // has its offset
+      .Case<tile::IotaOp>([&](auto x) { return lowerIota(x), success(); })
+      .Case<tile::DotOp>([&](auto x) { return lowerDot(x), success(); })
+      .Case<tile::LoadOp>([&](auto x) { return x.getComponent() ? lowerPackedLoad(x) : lowerLoad(x), success(); })
+      .Case<tile::StoreOp>([&](auto x) { return lowerStore(x), success(); })
+      .Case<tile::AtomicAddOp>([&](auto x) { return lowerAtomicAdd(x), success(); })
+      .Case<tile::CopyOp>([&](auto x) { return lowerCopy(x), success(); })
+      .Case<tile::SharedStoreOp>([&](auto x) { return lowerSharedStore(x), success(); })
+      .Case<tile::SharedLoadOp>([&](auto x) { return lowerSharedLoad(x), success(); })
+      .Case<tile::ReduceOp>([&](auto x) { return lowerReduce(x), success(); })
+      .Case<tile::ArgMaxOp>([&](auto x) { return lowerArgMax(x), success(); })
+      .Case<tile::CommitOp>([&](auto) { return intrinsic("llvm.nvvm.cp.async.commit.group", {}, {}), success(); })
+      .Case<tile::WaitOp>([&](tile::WaitOp x) {
+        return intrinsic("llvm.nvvm.cp.async.wait.group", {}, {constantI32(x.getPending())}), success();
+      })
+      .Case<tile::BarrierOp>(
+          [&](auto) { return intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)}), success(); })
+      .Default([](Operation *other) { return other->emitOpError("has no lowering to a GPU"); });
+}
+
+void GpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
+  auto from = registersWithin(tile::layoutOf(cast<RankedTensorType>(source.getType())),
+                              tile::layoutOf(cast<RankedTensorType>(result.getType())), map);
+  Registers out;
+  for (int64_t r : *from) // tile-stage-shared left only moves inside a thread
+    out.push_back(regs(source)[r]);
+  registers[result] = out;
+}
+
+void GpuLowering::lowerIota(tile::IotaOp op) {
+  Layout layout = tile::layoutOf(cast<RankedTensorType>(op.getType()));
+  Location loc = op.getLoc();
+  Value origin = arith::TruncIOp::create(b, loc, b.getI32Type(), scalar(op.getOrigin()));
+  Value mine = arith::AddIOp::create(b, loc, origin, walk(stepsOf(layout, [](const Coordinate &at) { return at[0]; })));
+  Registers out;
+  for (int64_t r = 0; r < layout.registers(); ++r)
+    out.push_back(arith::AddIOp::create(b, loc, mine, constantI32(layout.at(r, 0)[0])));
+  registers[op] = out;
+}
+
+// k ascends for every element; neighbours in m and n are independent chains.
+void GpuLowering::lowerDot(tile::DotOp op) {
+  const MmaOp &mma = *chooseMma(target, op);
+  auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
+  Layout acc = layoutOf(op.getResult()), lhs = layoutOf(op.getLhs()), rhs = layoutOf(op.getRhs());
+  Registers values = regs(op.getAcc());
+  const Registers &a = regs(op.getLhs()), &c = regs(op.getRhs());
+  op.emitRemark() << "dot: " << values.size() << " accumulators a thread, "
+                  << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k;
+  int64_t perA = 1 << lhs.reg.size(), perB = 1 << rhs.reg.size(), perC = 1 << acc.reg.size();
+  int64_t rows = acc.rep[0], columns = acc.rep[1], steps = lhs.rep[1];
+  if (mma.matrix()) {
+    for (int64_t k = 0; k < steps; ++k)
+      for (int64_t m = 0; m < rows; ++m)
+        for (int64_t n = 0; n < columns; ++n)
+          emitMma(b, op.getLoc(), mma, ArrayRef(a).slice((m * steps + k) * perA, perA),
+                  ArrayRef(c).slice((k * columns + n) * perB, perB),
+                  MutableArrayRef(values).slice((m * columns + n) * perC, perC));
+    registers[op] = values;
+    return;
+  }
+  // One thread's elements: those of the operands are found by their coordinates.
+  std::map<Coordinate, int64_t> lhsAt, rhsAt;
+  for (int64_t r = 0; r < lhs.registers(); ++r)
+    lhsAt[lhs.at(r, 0)] = r;
+  for (int64_t r = 0; r < rhs.registers(); ++r)
+    rhsAt[rhs.at(r, 0)] = r;
+  int64_t depth = lhs.shape()[1];
+  for (int64_t k = 0; k < depth; k += mma.k)
+    for (int64_t r = 0; r < acc.registers(); ++r) {
+      Coordinate at = acc.at(r, 0);
+      SmallVector<Value> left, right;
+      for (int64_t i = 0; i < mma.k; ++i) {
+        left.push_back(a[lhsAt[{at[0], k + i}]]);
+        right.push_back(c[rhsAt[{k + i, at[1]}]]);
+      }
+      emitMma(b, op.getLoc(), mma, left, right, MutableArrayRef(values).slice(r, 1));
+    }
+  registers[op] = values;
+}
+
+} // namespace tessera::gpu
+
+namespace {
+
+struct LowerGpu : tessera::impl::TileLowerGpuBase<LowerGpu> {
+  using Base::Base;
+  void runOnOperation() override {
+    auto row = tessera::findTarget(std::string(target));
+    if (!row) {
+      getOperation().emitError(row.error().message);
+      return signalPassFailure();
+    }
+    ModuleOp module = getOperation();
+    OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+    auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
+    LLVM::GlobalOp::create(b, module.getLoc(), bytes, /*isConstant=*/false, LLVM::Linkage::External,
+                           tessera::tile::sharedSymbol, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
+    SmallVector<func::FuncOp> kernels;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function->hasAttr(tessera::tile::kernelAttr))
+        kernels.push_back(function);
+    for (func::FuncOp kernel : kernels)
+      if (failed(tessera::gpu::GpuLowering(kernel, **row).run()))
+        return signalPassFailure();
+  }
+};
+
+} // namespace

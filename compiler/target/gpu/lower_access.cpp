@@ -1,0 +1,456 @@
+// Global memory: tile loads, stores, atomics and asynchronous copies. Elements of a thread that lie side by side move
+// together as far as alignment allows; where a bound or mask can cut, the instruction is predicated.
+#include "compiler/passes/inside.h"
+#include "compiler/target/gpu/lower.h"
+#include "compiler/target/gpu/mma.h"
+#include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/shape.h"
+#include "compiler/tile/access.h"
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+// What all elements of one access share. Offsets are in elements, or in bytes where the view is packed.
+struct GpuLowering::Address {
+  Location loc;
+  Layout layout;
+  SmallVector<tile::AxisAccess> axes;
+  Registers sizes, strides;   // i64, one an axis
+  SmallVector<Value> origins; // i64 an axis; null for `all` and gathers
+  Value base;                 // of this thread, in this step: pointer plus origin plus the thread's share
+  Type element;
+  bool pure = false;                                   // the tensor is only read
+  const Registers *mask = nullptr;                     // explicit, in the access's layout
+  int64_t lastUnit = 1;                                // view positions a step along the last axis: a block for scales
+  Value when;                                          // i1 for the whole access, or null
+  std::map<std::pair<int64_t, int64_t>, Value> inside; // by axis and place along it
+};
+
+static Layout layoutOfAccess(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? tile::layoutOf(tensor) : Layout{};
+}
+
+static Value also(OpBuilder &b, Location loc, Value x, Value y) {
+  return !x ? y : !y ? x : arith::AndIOp::create(b, loc, x, y).getResult();
+}
+
+static BlockArgument viewArgument(Operation *access) {
+  return cast<BlockArgument>(access->getOperand(isa<tile::StoreOp, tile::AtomicAddOp>(access) ? 1 : 0));
+}
+
+GpuLowering::Address GpuLowering::addressOf(Operation *access, const Layout &layout) {
+  BlockArgument view = viewArgument(access);
+  Location loc = access->getLoc();
+  Address a{.loc = loc, .layout = layout, .axes = tile::axesOf(access)};
+  a.sizes = extents.find(view)->second;
+  a.pure = kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr) == "in";
+  a.element = tile::viewOf(access).getElementType();
+  for (const tile::AxisAccess &axis : a.axes)
+    a.origins.push_back(axis.index && axis.kind != tile::Subscript::each ? scalar(axis.index) : Value());
+  a.base = scalar(view);
+  if (tile::packedFormat(tile::viewOf(access)))
+    return a;
+  auto pointer = a.base.getType();
+  Value stride = constantI64(1), origin = constantI64(0), mine = constantI64(0);
+  a.strides.resize(a.axes.size());
+  for (int axis = int(a.axes.size()) - 1; axis >= 0; --axis) {
+    a.strides[axis] = stride;
+    if (a.origins[axis])
+      origin = arith::AddIOp::create(b, loc, origin, arith::MulIOp::create(b, loc, a.origins[axis], stride));
+    int tileAxis = a.axes[axis].tileAxis;
+    if (tileAxis >= 0 && a.axes[axis].kind != tile::Subscript::each) {
+      Value step = widen(walk(stepsOf(layout, [&](const Coordinate &at) { return at[tileAxis]; })));
+      mine = arith::AddIOp::create(b, loc, mine, arith::MulIOp::create(b, loc, step, stride));
+    }
+    if (axis > 0)
+      stride = arith::MulIOp::create(b, loc, stride, a.sizes[axis]);
+  }
+  // The thread's share first: it does not change in loops.
+  a.base = LLVM::GEPOp::create(b, loc, pointer, a.element, a.base, ArrayRef<LLVM::GEPArg>{mine});
+  a.base = LLVM::GEPOp::create(b, loc, pointer, a.element, a.base, ArrayRef<LLVM::GEPArg>{origin});
+  return a;
+}
+
+// The i64 index that a gathered axis has for the thread's element at `at`.
+Value GpuLowering::positionOf(Address &a, int axis, const Coordinate &at) {
+  Value index = a.axes[axis].index;
+  Layout layout = tile::layoutOf(cast<RankedTensorType>(index.getType()));
+  for (int64_t r = 0; r < layout.registers(); ++r)
+    if (layout.at(r, 0)[0] == at[a.axes[axis].tileAxis])
+      return arith::ExtSIOp::create(b, a.loc, b.getI64Type(), regs(index)[r]);
+  llvm_unreachable("tile-assign-gpu-layouts gives every thread the positions of its elements");
+}
+
+// Pointer to the thread's element whose register coordinate is `at`.
+Value GpuLowering::elementPointer(Address &a, const Coordinate &at) {
+  Value pointer = a.base;
+  auto move = [&](LLVM::GEPArg by) {
+    pointer = LLVM::GEPOp::create(b, a.loc, pointer.getType(), a.element, pointer, ArrayRef<LLVM::GEPArg>{by});
+  };
+  int64_t last = 0;
+  for (auto [axis, access] : llvm::enumerate(a.axes)) {
+    if (access.tileAxis < 0)
+      continue;
+    if (access.kind == tile::Subscript::each)
+      move(arith::MulIOp::create(b, a.loc, positionOf(a, int(axis), at), a.strides[axis]).getResult());
+    else if (axis + 1 == a.axes.size())
+      last = at[access.tileAxis];
+    else if (at[access.tileAxis])
+      move(arith::MulIOp::create(b, a.loc, constantI64(at[access.tileAxis]), a.strides[axis]).getResult());
+  }
+  if (last)
+    move(int32_t(last));
+  return pointer;
+}
+
+// When the elements that move with register r may be accessed.
+Value GpuLowering::guardOf(Address &a, int64_t r) {
+  Value guard = a.when;
+  if (a.mask)
+    guard = also(b, a.loc, guard, (*a.mask)[r]);
+  Coordinate at = a.layout.rank() ? a.layout.at(r, 0) : Coordinate{};
+  for (auto [axis, access] : llvm::enumerate(a.axes)) {
+    if (access.kind != tile::Subscript::range)
+      continue;
+    int64_t unit = axis + 1 == a.axes.size() ? a.lastUnit : 1, tileAxis = access.tileAxis;
+    Value &known = a.inside[{int64_t(axis), at[tileAxis]}];
+    if (!known) {
+      // Inside while the thread's place < bound - origin.
+      Value room = arith::SubIOp::create(b, a.loc, scalar(access.bound), a.origins[axis]);
+      Value mine = walk(stepsOf(a.layout, [&](const Coordinate &basis) { return basis[tileAxis] * unit; }));
+      Value place = arith::AddIOp::create(b, a.loc, widen(mine), constantI64(at[tileAxis] * unit));
+      known = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, place, room);
+    }
+    guard = also(b, a.loc, guard, known);
+  }
+  return guard;
+}
+
+// How many consecutive registers move together: as many as lie side by side, are aligned, and are cut together.
+int64_t GpuLowering::vectorLength(const Address &a, Operation *access) {
+  if (a.mask)
+    return 1;
+  int64_t most = std::min(contiguous(a.layout), widestAccess(access));
+  const tile::AxisAccess &last = a.axes.back();
+  if (last.kind == tile::Subscript::range)
+    while (most > 1 && (knownDivisor(last.bound) % most || knownDivisor(last.index) % most))
+      most /= 2;
+  return most;
+}
+
+static std::string operandName(int number) { return "$" + std::to_string(number); }
+
+// "v2.b32", "b16", ...: how PTX moves so many bytes, and the words they make.
+struct Words {
+  std::string suffix, letter;
+  int count;
+  Type type;
+  Words(OpBuilder &b, int64_t bytes) {
+    count = bytes > 4 ? int(bytes / 4) : 1;
+    letter = bytes >= 4 ? "r" : "h";
+    suffix = (count > 1 ? "v" + std::to_string(count) + "." : "") + (bytes >= 4 ? "b32" : bytes == 2 ? "b16" : "b8");
+    type = bytes >= 4 ? b.getI32Type() : b.getI16Type();
+  }
+  std::string list(int first) const {
+    std::string text;
+    for (int i = 0; i < count; ++i)
+      text += (i ? ", " : "") + operandName(first + i);
+    return count > 1 ? "{" + text + "}" : text;
+  }
+};
+
+static int64_t bytesOf(Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.getNumElements() * elementBytes(vector);
+  return elementBytes(type);
+}
+
+// An element or vector of elements; zeros where the guard is false.
+Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
+  int64_t bytes = bytesOf(type);
+  if (!guard) {
+    auto load = LLVM::LoadOp::create(b, a.loc, type, pointer, bytes);
+    load.setInvariant(a.pure);
+    return load;
+  }
+  Words words(b, bytes);
+  std::string text, constraints;
+  for (int i = 0; i < words.count; ++i) {
+    text += (words.letter == "r" ? "mov.b32 " : "mov.b16 ") + operandName(i) + ", 0; ";
+    constraints += "=&" + words.letter + ",";
+  }
+  text += "@" + operandName(words.count + 1) + " ld.global." + (a.pure ? "nc." : "") + words.suffix + " " +
+          words.list(0) + ", [" + operandName(words.count) + "];";
+  constraints += "l,b";
+  if (!a.pure)
+    constraints += ",~{memory}";
+  Type result = words.count == 1
+                    ? words.type
+                    : LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(words.count, words.type));
+  Value loaded = LLVM::InlineAsmOp::create(b, a.loc, result, ValueRange{pointer, guard}, text, constraints,
+                                           /*has_side_effects=*/!a.pure, /*is_align_stack=*/false,
+                                           LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+                     .getResult(0);
+  if (words.count > 1) {
+    auto vector = VectorType::get({words.count}, words.type);
+    Value all = LLVM::PoisonOp::create(b, a.loc, vector);
+    for (int i = 0; i < words.count; ++i)
+      all = LLVM::InsertElementOp::create(b, a.loc, all, LLVM::ExtractValueOp::create(b, a.loc, loaded, int64_t(i)),
+                                          constantI32(i));
+    loaded = all;
+  }
+  if (bytes == 1)
+    loaded = arith::TruncIOp::create(b, a.loc, b.getI8Type(), loaded);
+  return loaded.getType() == type ? loaded : LLVM::BitcastOp::create(b, a.loc, type, loaded).getResult();
+}
+
+void GpuLowering::storeBits(Value value, Value pointer, Value guard) {
+  Location loc = pointer.getLoc();
+  int64_t bytes = bytesOf(value.getType());
+  if (!guard) {
+    LLVM::StoreOp::create(b, loc, value, pointer, bytes);
+    return;
+  }
+  Words words(b, bytes);
+  SmallVector<Value> operands;
+  std::string constraints;
+  if (bytes == 1) {
+    operands.push_back(arith::ExtUIOp::create(b, loc, b.getI16Type(), value));
+  } else if (words.count == 1) {
+    operands.push_back(value.getType() == words.type ? value : LLVM::BitcastOp::create(b, loc, words.type, value));
+  } else {
+    Value all = LLVM::BitcastOp::create(b, loc, VectorType::get({words.count}, words.type), value);
+    for (int i = 0; i < words.count; ++i)
+      operands.push_back(LLVM::ExtractElementOp::create(b, loc, all, constantI32(i)));
+  }
+  for (int i = 0; i < words.count; ++i)
+    constraints += words.letter + ",";
+  operands.push_back(pointer);
+  operands.push_back(guard);
+  std::string text = "@" + operandName(words.count + 1) + " st.global." + words.suffix + " [" +
+                     operandName(words.count) + "], " + words.list(0) + ";";
+  LLVM::InlineAsmOp::create(b, loc, LLVM::LLVMVoidType::get(b.getContext()), operands, text,
+                            constraints + "l,b,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+                            LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+}
+
+static void explain(Operation *op, const char *what, int64_t registers, int64_t vector, bool guarded) {
+  int64_t bytes = elementBytes(tile::viewOf(op).getElementType());
+  auto remark = op->emitRemark() << what << ": " << registers / vector << " accesses of " << vector * bytes
+                                 << " bytes a thread" << (guarded ? ", predicated" : "");
+  if (vector * bytes < 16 && registers * bytes >= 16)
+    remark << "; rows are known to be aligned to " << knownAlignment(op) << " bytes";
+}
+
+void GpuLowering::lowerLoad(tile::LoadOp op) {
+  Layout layout = layoutOfAccess(op.getType());
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  int64_t vector = layout.rank() ? vectorLength(a, op) : 1;
+  Registers out;
+  bool guarded = false;
+  for (int64_t r = 0; r < layout.registers(); r += vector) {
+    Coordinate at = layout.rank() ? layout.at(r, 0) : Coordinate{};
+    Value guard = guardOf(a, r);
+    guarded |= bool(guard);
+    Type type = vector > 1 ? Type(VectorType::get({vector}, a.element)) : a.element;
+    Value loaded = loadBits(type, elementPointer(a, at), guard, a);
+    for (int64_t i = 0; i < vector; ++i)
+      out.push_back(vector > 1 ? LLVM::ExtractElementOp::create(b, a.loc, loaded, constantI32(i)).getResult() : loaded);
+  }
+  explain(op, "load", layout.registers(), vector, guarded);
+  registers[op] = out;
+}
+
+void GpuLowering::lowerStore(tile::StoreOp op) {
+  Layout layout = layoutOfAccess(op.getValue().getType());
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  // A scalar is the same in all threads: the first writes it.
+  a.when = layout.rank()
+               ? isFirstHolder(layout)
+               : arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::eq, thread, constantI32(0)).getResult();
+  int64_t vector = layout.rank() ? vectorLength(a, op) : 1;
+  const Registers &values = regs(op.getValue());
+  bool guarded = false;
+  for (int64_t r = 0; r < layout.registers(); r += vector) {
+    Value value = values[r];
+    if (vector > 1) {
+      value = LLVM::PoisonOp::create(b, a.loc, VectorType::get({vector}, a.element));
+      for (int64_t i = 0; i < vector; ++i)
+        value = LLVM::InsertElementOp::create(b, a.loc, value, values[r + i], constantI32(i));
+    }
+    Value guard = guardOf(a, r);
+    guarded |= bool(guard);
+    storeBits(value, elementPointer(a, layout.rank() ? layout.at(r, 0) : Coordinate{}), guard);
+  }
+  explain(op, "store", layout.registers(), vector, guarded);
+}
+
+void GpuLowering::lowerAtomicAdd(tile::AtomicAddOp op) {
+  Layout layout = layoutOfAccess(op.getValue().getType());
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  a.when = layout.rank()
+               ? isFirstHolder(layout)
+               : arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::eq, thread, constantI32(0)).getResult();
+  auto kind = isa<FloatType>(a.element) ? LLVM::AtomicBinOp::fadd : LLVM::AtomicBinOp::add;
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Value pointer = elementPointer(a, layout.rank() ? layout.at(r, 0) : Coordinate{}), guard = guardOf(a, r);
+    OpBuilder::InsertionGuard restore(b);
+    if (guard) {
+      auto branch = scf::IfOp::create(b, a.loc, guard, /*withElseRegion=*/false);
+      b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    }
+    LLVM::AtomicRMWOp::create(b, a.loc, kind, pointer, regs(op.getValue())[r], LLVM::AtomicOrdering::monotonic);
+  }
+}
+
+// One cp.async a vector; beyond a bound nothing is read and zeros are written.
+void GpuLowering::lowerCopy(tile::CopyOp op) {
+  auto type = cast<RankedTensorType>(op.getTile());
+  Layout layout = tile::layoutOf(type);
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  a.when = scalar(op.getWhen());
+  int64_t vector = vectorLength(a, op), bytes = vector * elementBytes(a.element);
+  std::string name =
+      "llvm.nvvm.cp.async." + std::string(bytes == 16 ? "cg" : "ca") + ".shared.global." + std::to_string(bytes) + ".s";
+  SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer(), op.getSlot()), layout, type.getShape());
+  for (int64_t r = 0; r < layout.registers(); r += vector) {
+    Value guard = guardOf(a, r);
+    Value size = guard ? arith::SelectOp::create(b, a.loc, guard, constantI32(bytes), constantI32(0)).getResult()
+                       : constantI32(bytes);
+    intrinsic(name, {}, {to.pointer(layout.at(r, 0)), elementPointer(a, layout.at(r, 0)), size});
+  }
+  explain(op, "asynchronous copy", layout.registers(), vector, true);
+}
+
+// Codes, scales and mins of a packed tensor. Where a bit of row or column walks in a panel is data (panelBit), so the
+// thread's share is a sum over its bits.
+void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
+  Layout layout = layoutOfAccess(op.getType());
+  Location loc = op.getLoc();
+  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
+  tile::Component component = *op.getComponent();
+  bool codes = component == tile::Component::codes;
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  if (!codes)
+    a.lastUnit = format.block;
+  const tile::AxisAccess &rows = a.axes[0], &columns = a.axes[1];
+  auto rowOf = [&](const Coordinate &at) { return rows.tileAxis >= 0 ? at[rows.tileAxis] : 0; };
+  auto columnOf = [&](const Coordinate &at) { return columns.tileAxis >= 0 ? at[columns.tileAxis] : 0; };
+  int64_t perBlock = codes ? format.block : 1, start = tile::panelBit(format, component, 0, 0);
+  auto bitOf = [&](int64_t row, int64_t column) {
+    return tile::panelBit(format, component, row % panelRows, codes ? column % format.block : 0) - start;
+  };
+
+  Value blockBytes = constantI64(panelBlockBytes(format)), blockSize = constantI64(format.block);
+  Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
+  Value firstBlock =
+      a.origins[1] ? arith::DivUIOp::create(b, loc, a.origins[1], blockSize).getResult() : constantI64(0);
+  bool wholePanels = rows.kind != tile::Subscript::each && knownDivisor(rows.index) % panelRows == 0;
+  auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, loc, x, y); };
+  auto mul = [&](Value x, Value y) -> Value { return arith::MulIOp::create(b, loc, x, y); };
+
+  // Of the thread: bits inside a panel's block, and whole blocks and panels.
+  Value threadBits =
+      walk(stepsOf(layout, [&](const Coordinate &at) { return bitOf(wholePanels ? rowOf(at) : 0, columnOf(at)); }));
+  Value threadBlock = widen(walk(stepsOf(layout, [&](const Coordinate &at) { return columnOf(at) / perBlock; })));
+  Value threadPanel = widen(walk(stepsOf(layout, [&](const Coordinate &at) { return rowOf(at) / panelRows; })));
+  Value threadRow = widen(walk(stepsOf(layout, rowOf)));
+  Value panelPitch = mul(blocks, blockBytes);
+  bool shifts = codes && format.bits < 8;
+
+  struct Place {
+    Value base; // pointer with all but `bytes`
+    int64_t bytes, shift;
+    Value dynamicShift;
+  };
+  llvm::DenseMap<std::pair<int64_t, int64_t>, Place> places; // by row and block: what registers share
+  auto placeOf = [&](const Coordinate &at) {
+    int64_t row = rowOf(at), column = columnOf(at), block = column / perBlock;
+    Place &place = places[{wholePanels ? row / panelRows : row, block}];
+    if (!place.base) {
+      Value offset, bits = threadBits;
+      if (wholePanels) {
+        Value panel = arith::DivUIOp::create(b, loc, a.origins[0], constantI64(panelRows));
+        offset = mul(add(add(panel, threadPanel), constantI64(row / panelRows)), panelPitch);
+      } else {
+        Value number = rows.kind == tile::Subscript::each ? positionOf(a, 0, at)
+                                                          : add(a.origins[0], add(threadRow, constantI64(row)));
+        offset = mul(arith::DivUIOp::create(b, loc, number, constantI64(panelRows)), panelPitch);
+        Value inPanel = arith::TruncIOp::create(b, loc, b.getI32Type(),
+                                                arith::AndIOp::create(b, loc, number, constantI64(panelRows - 1)));
+        for (int64_t bit = 1; bit < panelRows; bit *= 2) {
+          Value set = arith::AndIOp::create(b, loc, inPanel, constantI32(bit));
+          bits =
+              arith::AddIOp::create(b, loc, bits, arith::MulIOp::create(b, loc, set, constantI32(bitOf(bit, 0) / bit)));
+        }
+      }
+      offset = add(offset, mul(add(add(firstBlock, threadBlock), constantI64(block)), blockBytes));
+      Value bytes = arith::ShRUIOp::create(b, loc, bits, constantI32(3));
+      offset = add(offset, widen(bytes));
+      place.base = LLVM::GEPOp::create(b, loc, a.base.getType(), b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
+      if (shifts)
+        place.dynamicShift = arith::AndIOp::create(b, loc, bits, constantI32(7));
+    }
+    Place out = place;
+    int64_t bit = start + bitOf(wholePanels ? row : 0, column);
+    out.bytes = bit / 8, out.shift = bit % 8;
+    return out;
+  };
+  auto at8 = [&](const Place &place, int64_t bytes) -> Value {
+    return LLVM::GEPOp::create(b, loc, place.base.getType(), b.getI8Type(), place.base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  };
+
+  // Four registers that are the four bytes of a word move as one.
+  bool words = codes && contiguous(layout) >= 4 && !a.mask;
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> loadedWords; // a word of 4-bit codes serves twice
+  Registers out;
+  Type element = getElementTypeOrSelf(op.getType());
+  for (int64_t r = 0; r < layout.registers();) {
+    Coordinate at = layout.rank() ? layout.at(r, 0) : Coordinate{};
+    Value guard = guardOf(a, r);
+    Place place = placeOf(at);
+    if (words) {
+      Value &word = loadedWords[{place.base, place.bytes}];
+      if (!word)
+        word = loadBits(b.getI32Type(), at8(place, place.bytes), guard, a);
+      Value some = word;
+      if (shifts) {
+        Value by = place.dynamicShift;
+        if (place.shift)
+          by = arith::AddIOp::create(b, loc, by, constantI32(place.shift));
+        some = arith::ShRUIOp::create(b, loc, some, by);
+        some = arith::AndIOp::create(b, loc, some, constantI32(0x01010101 * ((1 << format.bits) - 1)));
+      }
+      llvm::append_range(out, unpackWords(b, loc, some, element));
+      r += 4;
+      continue;
+    }
+    Value value = loadBits(element, at8(place, place.bytes), guard, a);
+    if (shifts) {
+      Value by = arith::AddIOp::create(b, loc, place.dynamicShift, constantI32(place.shift));
+      value = arith::ShRUIOp::create(b, loc, value, arith::TruncIOp::create(b, loc, b.getI8Type(), by));
+      value = arith::AndIOp::create(b, loc, value,
+                                    arith::ConstantIntOp::create(b, loc, b.getI8Type(), (1 << format.bits) - 1));
+    }
+    out.push_back(value);
+    ++r;
+  }
+  op.emitRemark() << "load: " << layout.registers() << " " << stringifyComponent(component) << " a thread, "
+                  << (words ? "four a word" : "one by one");
+  registers[op] = out;
+}
+
+} // namespace tessera::gpu

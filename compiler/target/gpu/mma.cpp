@@ -1,0 +1,209 @@
+#include "compiler/target/gpu/mma.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include <array>
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+// Best first. Shapes and fragments: PTX ISA, "Matrix multiply-accumulate operation using mma instruction".
+static constexpr std::array rows = {
+    MmaOp{"llvm.nvvm.mma.m16n8k16.row.col.f32.f32", f16, f16, f32, 16, 8, 16, "f16_mma"},
+    MmaOp{"llvm.nvvm.mma.m16n8k8.row.col.f32.f32", f16, f16, f32, 16, 8, 8, "f16_mma_k8"},
+    MmaOp{"llvm.nvvm.mma.m16n8k16.row.col.bf16", bf16, bf16, f32, 16, 8, 16, "bf16"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.s8", i8, i8, i32, 16, 8, 32, "s8_mma"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.s8.u8", i8, u8, i32, 16, 8, 32, "s8_mma"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.u8.s8", u8, i8, i32, 16, 8, 32, "s8_mma"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.u8", u8, u8, i32, 16, 8, 32, "s8_mma"},
+    MmaOp{"llvm.nvvm.mma.m8n8k16.row.col.s8", i8, i8, i32, 8, 8, 16, "s8_mma_k16"},
+    MmaOp{"llvm.nvvm.mma.m8n8k16.row.col.s8.u8", i8, u8, i32, 8, 8, 16, "s8_mma_k16"},
+    MmaOp{"llvm.nvvm.mma.m8n8k16.row.col.u8.s8", u8, i8, i32, 8, 8, 16, "s8_mma_k16"},
+    MmaOp{"llvm.nvvm.mma.m8n8k16.row.col.u8", u8, u8, i32, 8, 8, 16, "s8_mma_k16"},
+    MmaOp{"llvm.nvvm.idp4a.s.s", i8, i8, i32, 1, 1, 4, ""},
+    MmaOp{"llvm.nvvm.idp4a.s.u", i8, u8, i32, 1, 1, 4, ""},
+    MmaOp{"llvm.nvvm.idp4a.u.s", u8, i8, i32, 1, 1, 4, ""},
+    MmaOp{"llvm.nvvm.idp4a.u.u", u8, u8, i32, 1, 1, 4, ""},
+    MmaOp{"fma", f32, f32, f32, 1, 1, 1, ""},
+    MmaOp{"mul+add", i32, i32, i32, 1, 1, 1, ""},
+};
+
+static std::optional<DType> operandType(Type element, bool isUnsigned) {
+  if (element.isF32())
+    return f32;
+  if (element.isF16())
+    return f16;
+  if (element.isBF16())
+    return bf16;
+  if (element.isInteger(32))
+    return i32;
+  if (element.isInteger(8))
+    return isUnsigned ? u8 : i8;
+  return std::nullopt;
+}
+
+const MmaOp *chooseMma(const Target &target, tile::DotOp dot) {
+  auto lhs = cast<RankedTensorType>(dot.getLhs().getType()), rhs = cast<RankedTensorType>(dot.getRhs().getType());
+  auto lhsType = operandType(lhs.getElementType(), dot.getLhsUnsigned()),
+       rhsType = operandType(rhs.getElementType(), dot.getRhsUnsigned());
+  for (const MmaOp &row : rows)
+    if (row.lhs == lhsType && row.rhs == rhsType && (row.needs.empty() || target.has(row.needs)) &&
+        lhs.getDimSize(0) % row.m == 0 && rhs.getDimSize(1) % row.n == 0 && lhs.getDimSize(1) % row.k == 0)
+      return &row;
+  return nullptr;
+}
+
+WarpGrid warpGrid(const MmaOp &op, ArrayRef<int64_t> acc, int warps) {
+  WarpGrid grid;
+  int64_t rowsPerWarp = acc[0], columns = acc[1];
+  for (; warps > 1; warps /= 2) {
+    // Rows first: a row's reduction then stays inside a warp.
+    if (rowsPerWarp % (2 * op.m) == 0 && (rowsPerWarp > 2 * op.m || rowsPerWarp * 4 > columns))
+      rowsPerWarp /= 2, grid.m *= 2;
+    else if (columns % (2 * op.n) == 0)
+      columns /= 2, grid.n *= 2;
+    else if (rowsPerWarp % (2 * op.m) == 0)
+      rowsPerWarp /= 2, grid.m *= 2;
+    else
+      grid.spare *= 2;
+  }
+  return grid;
+}
+
+// Bases step, 2 step, ... below `end` along `axis` of a matrix.
+static void addBits(std::vector<Coordinate> &bases, int axis, int64_t step, int64_t end) {
+  for (; step < end; step *= 2)
+    bases.push_back(axis == 0 ? Coordinate{step, 0} : Coordinate{0, step});
+}
+
+static int64_t powerIn(int64_t extent, int64_t most) {
+  int64_t power = 1;
+  while (power < most && extent % (2 * power) == 0)
+    power *= 2;
+  return power;
+}
+
+Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps) {
+  Layout out;
+  int64_t perRow = op.m, perColumn = op.n;
+  if (op.matrix()) {
+    addBits(out.reg, 1, 1, 2);
+    addBits(out.reg, 0, 8, op.m);
+    addBits(out.lane, 1, 2, 8);
+    addBits(out.lane, 0, 1, 8);
+  } else {
+    // Each thread owns a patch of up to 4 x 4, the lanes lie along the columns first.
+    int64_t each = std::max<int64_t>(acc[0] * acc[1] / (32 * warps), 1);
+    perColumn = powerIn(acc[1], std::min<int64_t>(each, 4));
+    perRow = powerIn(acc[0], std::clamp<int64_t>(each / perColumn, 1, 4));
+    addBits(out.reg, 1, 1, perColumn);
+    addBits(out.reg, 0, 1, perRow);
+    for (int bit = 0; bit < 5; ++bit) {
+      if (acc[1] % (2 * perColumn) == 0 && (bit < 3 || acc[0] % (2 * perRow) != 0))
+        out.lane.push_back({0, perColumn}), perColumn *= 2;
+      else if (acc[0] % (2 * perRow) == 0)
+        out.lane.push_back({perRow, 0}), perRow *= 2;
+      else
+        out.lane.push_back({0, 0});
+    }
+  }
+  MmaOp unit = op;
+  unit.m = int(perRow), unit.n = int(perColumn);
+  WarpGrid grid = warpGrid(unit, acc, warps);
+  addBits(out.warp, 0, perRow, perRow * grid.m);
+  addBits(out.warp, 1, perColumn, perColumn * grid.n);
+  for (int spare = 1; spare < grid.spare; spare *= 2)
+    out.warp.push_back({0, 0});
+  out.rep = {acc[0] / (perRow * grid.m), acc[1] / (perColumn * grid.n)};
+  return out;
+}
+
+// The operand's fragment: `axis` is the one it shares with the accumulator.
+static Layout operandLayout(const MmaOp &op, const Layout &acc, int axis, int64_t depth) {
+  Layout out = acc.sliced(1 - axis);
+  int64_t bits = info(axis == 0 ? op.lhs : op.rhs).bits, word = 32 / bits, kAxis = 1 - axis;
+  if (op.matrix()) {
+    int64_t outer = axis == 0 ? op.m : op.n;
+    out.lane.clear(), out.reg.clear();
+    addBits(out.reg, kAxis, 1, word);
+    addBits(out.reg, axis, 8, outer);
+    addBits(out.reg, kAxis, 4 * word, op.k);
+    addBits(out.lane, kAxis, word, 4 * word);
+    addBits(out.lane, axis, 1, 8);
+  } else if (op.k > 1) {
+    std::vector<Coordinate> inner;
+    addBits(inner, kAxis, 1, op.k);
+    out.reg.insert(out.reg.begin(), inner.begin(), inner.end());
+  }
+  out.rep[kAxis] = depth / op.k;
+  return out;
+}
+
+Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 0, depth); }
+Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 1, depth); }
+
+SmallVector<Value> packWords(OpBuilder &b, Location loc, ValueRange elements) {
+  Type element = elements.front().getType();
+  int64_t perWord = 32 / element.getIntOrFloatBitWidth();
+  if (perWord == 1)
+    return llvm::to_vector(elements);
+  auto type = VectorType::get({perWord}, element);
+  SmallVector<Value> words;
+  for (size_t i = 0; i < elements.size(); i += perWord) {
+    Value word = LLVM::PoisonOp::create(b, loc, type);
+    for (int64_t j = 0; j < perWord; ++j)
+      word = LLVM::InsertElementOp::create(b, loc, word, elements[i + j],
+                                           arith::ConstantIntOp::create(b, loc, b.getI32Type(), j));
+    words.push_back(word);
+  }
+  return words;
+}
+
+SmallVector<Value> unpackWords(OpBuilder &b, Location loc, ValueRange words, Type element) {
+  int64_t perWord = 32 / element.getIntOrFloatBitWidth();
+  SmallVector<Value> elements;
+  for (Value word : words) {
+    Type type = perWord == 1 ? element : VectorType::get({perWord}, element);
+    if (word.getType() != type)
+      word = LLVM::BitcastOp::create(b, loc, type, word);
+    for (int64_t j = 0; j < perWord; ++j)
+      elements.push_back(perWord == 1 ? word
+                                      : LLVM::ExtractElementOp::create(
+                                            b, loc, word, arith::ConstantIntOp::create(b, loc, b.getI32Type(), j))
+                                            .getResult());
+  }
+  return elements;
+}
+
+static Value asI32(OpBuilder &b, Location loc, Value word) {
+  return word.getType() == b.getI32Type() ? word : LLVM::BitcastOp::create(b, loc, b.getI32Type(), word).getResult();
+}
+
+void emitMma(OpBuilder &b, Location loc, const MmaOp &op, ValueRange lhs, ValueRange rhs, MutableArrayRef<Value> acc) {
+  if (op.k == 1) {
+    acc[0] = op.lhs == f32
+                 ? math::FmaOp::create(b, loc, lhs[0], rhs[0], acc[0]).getResult()
+                 : arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, lhs[0], rhs[0]), acc[0]).getResult();
+    return;
+  }
+  SmallVector<Value> operands;
+  for (ValueRange side : {lhs, rhs})
+    for (Value word : packWords(b, loc, side))
+      operands.push_back(op.lhs == f16 ? word : asI32(b, loc, word));
+  llvm::append_range(operands, acc);
+  auto call = [&](Type result) {
+    return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(StringRef(op.name.data(), op.name.size())),
+                                         operands)
+        .getResult(0);
+  };
+  if (!op.matrix()) {
+    acc[0] = call(b.getI32Type());
+    return;
+  }
+  Value all = call(LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(acc.size(), acc[0].getType())));
+  for (auto [i, value] : llvm::enumerate(acc))
+    value = LLVM::ExtractValueOp::create(b, loc, all, int64_t(i));
+}
+
+} // namespace tessera::gpu

@@ -1,0 +1,43 @@
+// Matrix operations of the GPU targets, one row each, and the layouts in which their operands lie.
+#pragma once
+#include "base/dtype.h"
+#include "base/target.h"
+#include "compiler/layout/layout.h"
+#include "compiler/tile/tile.h"
+
+namespace tessera::gpu {
+
+// acc[m, n] += sum over k of lhs[m, k] * rhs[k, n] by one warp; or by one thread, where m = n = 1.
+struct MmaOp {
+  std::string_view name; // of the LLVM intrinsic, or of the arithmetic where m = n = 1
+  DType lhs, rhs, acc;
+  int m, n, k;
+  std::string_view needs; // an ability of Target::gpu; empty = every target
+  bool matrix() const { return m > 1; }
+};
+
+// The best row for the dot's operands and shape, or null.
+const MmaOp *chooseMma(const Target &target, tile::DotOp dot);
+
+// How a block's warps share a dot's result: m x n of them (powers of two); the rest computes the same again.
+struct WarpGrid {
+  int m = 1, n = 1, spare = 1;
+};
+WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps);
+
+// Layouts of the accumulator [M,N] and of the operands [M,K], [K,N] that go with it.
+Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps);
+Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
+Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
+
+// Emits one operation. Operands are the elements that a thread holds of one fragment, in register order; `acc` is
+// replaced by the result.
+void emitMma(mlir::OpBuilder &b, mlir::Location loc, const MmaOp &op, mlir::ValueRange lhs, mlir::ValueRange rhs,
+             llvm::MutableArrayRef<mlir::Value> acc);
+
+// 32-bit words from the elements that fill them, low bits first, and back. Elements of 32 bits stay as they are.
+llvm::SmallVector<mlir::Value> packWords(mlir::OpBuilder &b, mlir::Location loc, mlir::ValueRange elements);
+llvm::SmallVector<mlir::Value> unpackWords(mlir::OpBuilder &b, mlir::Location loc, mlir::ValueRange words,
+                                           mlir::Type element);
+
+} // namespace tessera::gpu

@@ -1,0 +1,36 @@
+#include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/shape.h"
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+bool staysInThread(Operation *move) {
+  auto from = cast<RankedTensorType>(move->getOperand(0).getType()),
+       to = cast<RankedTensorType>(move->getResult(0).getType());
+  ArrayRef<int64_t> before = from.getShape(), after = to.getShape();
+  return registersWithin(tile::layoutOf(from), tile::layoutOf(to),
+                         [&](const Coordinate &at) {
+                           return before == after ? at
+                                                  : elementAt(elementNumber(at, {after.data(), after.size()}),
+                                                              {before.data(), before.size()});
+                         })
+      .has_value();
+}
+
+int64_t warpsAlong(Value value, int axis) {
+  int64_t warps = 1;
+  for (const Coordinate &basis : tile::layoutOf(cast<RankedTensorType>(value.getType())).warp)
+    warps *= basis[axis] ? 2 : 1;
+  return warps;
+}
+
+Swizzle swizzleOf(tile::SharedType buffer) {
+  ArrayRef<int64_t> shape = buffer.getShape();
+  return {{shape.data(), shape.size()}, elementBytes(buffer.getElementType())};
+}
+
+int64_t slotBytes(tile::SharedType buffer) { return (swizzleOf(buffer).bytes() + 127) / 128 * 128; }
+int64_t bufferBytes(tile::SharedType buffer) { return buffer.getSlots() * slotBytes(buffer); }
+
+} // namespace tessera::gpu

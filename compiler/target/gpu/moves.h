@@ -1,0 +1,20 @@
+// Questions about tile moves on a GPU: who holds what.
+#pragma once
+#include "compiler/layout/layout.h"
+#include "compiler/layout/swizzle.h"
+#include "compiler/tile/layouts.h"
+
+namespace tessera::gpu {
+
+// Whether each thread already holds all that the result of a tile.convert or tile.reshape gives it.
+bool staysInThread(mlir::Operation *move);
+
+// How many warps hold different parts of the tile along `axis`.
+int64_t warpsAlong(mlir::Value tile, int axis);
+
+// One slot of a buffer, and all of it, in bytes.
+Swizzle swizzleOf(tile::SharedType buffer);
+int64_t slotBytes(tile::SharedType buffer);
+int64_t bufferBytes(tile::SharedType buffer);
+
+} // namespace tessera::gpu

@@ -1,0 +1,73 @@
+// Moves that no thread can make alone go through shared memory: tile.convert and tile.reshape become a store and a
+// load of a buffer; reductions over several warps get a buffer for their partial results.
+#include "base/target.h"
+#include "compiler/passes/passes.h"
+#include "compiler/target/gpu/moves.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILESTAGESHARED
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) { ops.push_back(op); });
+    for (Operation *op : ops)
+      llvm::TypeSwitch<Operation *>(op)
+          .Case<tile::ConvertOp, tile::ReshapeOp>([&](auto move) {
+            if (!gpu::staysInThread(move))
+              throughShared(move, move.getValue());
+          })
+          .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto reduce) {
+            int64_t slots = gpu::warpsAlong(reduce.getValue(), int(reduce.getAxis()));
+            if (slots > 1)
+              giveScratch(reduce, slots);
+          });
+  }
+
+  // A predicate has no bytes: it travels as i8.
+  void throughShared(Operation *move, Value value) {
+    OpBuilder b(move);
+    Location loc = move->getLoc();
+    auto to = cast<RankedTensorType>(move->getResult(0).getType());
+    bool predicate = to.getElementType().isInteger(1);
+    if (predicate)
+      value = arith::ExtUIOp::create(b, loc, cast<RankedTensorType>(value.getType()).clone(b.getI8Type()), value);
+    auto from = cast<RankedTensorType>(value.getType());
+    auto buffer = tile::AllocOp::create(
+        b, loc, tile::SharedType::get(&getContext(), 1, from.getShape(), from.getElementType()), IntegerAttr());
+    tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
+    Value out =
+        tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
+    if (predicate)
+      out = arith::TruncIOp::create(b, loc, to, out);
+    move->getResult(0).replaceAllUsesWith(out);
+    move->erase();
+  }
+
+  // One entry a warp along the axis for each of the result's elements.
+  template <class Op> void giveScratch(Op reduce, int64_t slots) {
+    OpBuilder b(reduce);
+    auto type = cast<RankedTensorType>(reduce.getValue().getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[reduce.getAxis()] = 1;
+    int64_t elements = 1;
+    for (int64_t extent : shape)
+      elements *= extent;
+    bool positions = isa<tile::ArgMaxOp>(reduce.getOperation()); // values, then where they were found
+    Type element = positions ? Type(b.getI32Type()) : type.getElementType();
+    auto buffer = tile::AllocOp::create(
+        b, reduce.getLoc(), tile::SharedType::get(&getContext(), positions ? 2 * slots : slots, {elements}, element),
+        IntegerAttr());
+    reduce.getScratchMutable().assign(buffer);
+  }
+};
+
+} // namespace
