@@ -24,7 +24,7 @@ SmallVector<SmallVector<int64_t>> groupsAlong(const Layout &layout, int axis, co
   for (int64_t r = 0; r < layout.registers(); ++r) {
     Coordinate at = layout.at(r, 0);
     at[axis] = 0;
-    out[inverse[elementNumber(at, shape)] / reduced.lanes()].push_back(r);
+    out[inverse[elementNumber(at, shape)] / reduced.threads()].push_back(r);
   }
   return out;
 }
