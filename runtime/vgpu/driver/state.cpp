@@ -52,8 +52,9 @@ CUcontext &current() {
 }
 
 std::vector<CUcontext> &contextStack() {
-  thread_local std::vector<CUcontext> stack;
-  return stack;
+  // Never destroyed: a thread's objects go before the program's static ones, which may still hold kernels and buffers.
+  thread_local auto *stack = new std::vector<CUcontext>;
+  return *stack;
 }
 
 bool alive(const void *handle, Kind kind) { return handle && state().handles[kind].count(handle); }
