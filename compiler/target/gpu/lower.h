@@ -1,6 +1,7 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
-// thread coordinates, dots), lower_access.cpp (global memory), lower_shared.cpp (shared memory), lower_reduce.cpp.
+// thread coordinates, dots), lower_access.cpp (global memory), lower_packed.cpp (packed tensors), lower_shared.cpp
+// (shared memory), lower_reduce.cpp.
 #pragma once
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
@@ -39,7 +40,8 @@ private:
   mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
 
   // lower_access.cpp
-  struct Address; // of one access: what all its elements share
+  struct Address; // of one access: what all its elements share; in address.h
+  class PackedAddress;
   Address addressOf(mlir::Operation *access, const Layout &layout);
   mlir::Value positionOf(Address &a, int axis, const Coordinate &at);
   mlir::Value elementPointer(Address &a, const Coordinate &at);
@@ -48,10 +50,12 @@ private:
   void storeBits(mlir::Value value, mlir::Value pointer, mlir::Value guard);
   int64_t vectorLength(const Address &a, mlir::Operation *access);
   void lowerLoad(tile::LoadOp op);
-  void lowerPackedLoad(tile::LoadOp op);
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);
   void lowerCopy(tile::CopyOp op);
+
+  // lower_packed.cpp
+  void lowerPackedLoad(tile::LoadOp op);
 
   // lower_shared.cpp
   mlir::Value bufferBase(mlir::Value buffer, mlir::Value slot);

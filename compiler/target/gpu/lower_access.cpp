@@ -1,7 +1,7 @@
 // Global memory: tile loads, stores, atomics and asynchronous copies. Elements of a thread that lie side by side move
 // together as far as alignment allows; where a bound or mask can cut, the instruction is predicated.
 #include "compiler/passes/inside.h"
-#include "compiler/target/gpu/lower.h"
+#include "compiler/target/gpu/address.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/shape.h"
@@ -10,27 +10,6 @@
 using namespace mlir;
 
 namespace tessera::gpu {
-
-// What all elements of one access share. Offsets are in elements, or in bytes where the view is packed.
-struct GpuLowering::Address {
-  Location loc;
-  Layout layout;
-  SmallVector<tile::AxisAccess> axes;
-  Registers sizes, strides;   // i64, one an axis
-  SmallVector<Value> origins; // i64 an axis; null for `all` and gathers
-  Value base;                 // of this thread, in this step: pointer plus origin plus the thread's share
-  Type element;
-  bool pure = false;                                   // the tensor is only read
-  const Registers *mask = nullptr;                     // explicit, in the access's layout
-  int64_t lastUnit = 1;                                // view positions a step along the last axis: a block for scales
-  Value when;                                          // i1 for the whole access, or null
-  std::map<std::pair<int64_t, int64_t>, Value> inside; // by axis and place along it
-};
-
-static Layout layoutOfAccess(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor ? tile::layoutOf(tensor) : Layout{};
-}
 
 static Value also(OpBuilder &b, Location loc, Value x, Value y) {
   return !x ? y : !y ? x : arith::AndIOp::create(b, loc, x, y).getResult();
@@ -330,127 +309,6 @@ void GpuLowering::lowerCopy(tile::CopyOp op) {
     intrinsic(name, {}, {to.pointer(layout.at(r, 0)), elementPointer(a, layout.at(r, 0)), size});
   }
   explain(op, "asynchronous copy", layout.registers(), vector, true);
-}
-
-// Codes, scales and mins of a packed tensor. Where a bit of row or column walks in a panel is data (panelBit), so the
-// thread's share is a sum over its bits.
-void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
-  Layout layout = layoutOfAccess(op.getType());
-  Location loc = op.getLoc();
-  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
-  tile::Component component = *op.getComponent();
-  bool codes = component == tile::Component::codes;
-  Address a = addressOf(op, layout);
-  if (op.getMask())
-    a.mask = &regs(op.getMask());
-  if (!codes)
-    a.lastUnit = format.block;
-  const tile::AxisAccess &rows = a.axes[0], &columns = a.axes[1];
-  auto rowOf = [&](const Coordinate &at) { return rows.tileAxis >= 0 ? at[rows.tileAxis] : 0; };
-  auto columnOf = [&](const Coordinate &at) { return columns.tileAxis >= 0 ? at[columns.tileAxis] : 0; };
-  int64_t perBlock = codes ? format.block : 1, start = tile::panelBit(format, component, 0, 0);
-  auto bitOf = [&](int64_t row, int64_t column) {
-    return tile::panelBit(format, component, row % panelRows, codes ? column % format.block : 0) - start;
-  };
-
-  Value blockBytes = constantI64(panelBlockBytes(format)), blockSize = constantI64(format.block);
-  Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
-  Value firstBlock =
-      a.origins[1] ? arith::DivUIOp::create(b, loc, a.origins[1], blockSize).getResult() : constantI64(0);
-  bool wholePanels = rows.kind != tile::Subscript::each && knownDivisor(rows.index) % panelRows == 0;
-  auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, loc, x, y); };
-  auto mul = [&](Value x, Value y) -> Value { return arith::MulIOp::create(b, loc, x, y); };
-
-  // Of the thread: bits inside a panel's block, and whole blocks and panels.
-  Value threadBits =
-      walk(stepsOf(layout, [&](const Coordinate &at) { return bitOf(wholePanels ? rowOf(at) : 0, columnOf(at)); }));
-  Value threadBlock = widen(walk(stepsOf(layout, [&](const Coordinate &at) { return columnOf(at) / perBlock; })));
-  Value threadPanel = widen(walk(stepsOf(layout, [&](const Coordinate &at) { return rowOf(at) / panelRows; })));
-  Value threadRow = widen(walk(stepsOf(layout, rowOf)));
-  Value panelPitch = mul(blocks, blockBytes);
-  bool shifts = codes && format.bits < 8;
-
-  struct Place {
-    Value base; // pointer with all but `bytes`
-    int64_t bytes, shift;
-    Value dynamicShift;
-  };
-  llvm::DenseMap<std::pair<int64_t, int64_t>, Place> places; // by row and block: what registers share
-  auto placeOf = [&](const Coordinate &at) {
-    int64_t row = rowOf(at), column = columnOf(at), block = column / perBlock;
-    Place &place = places[{wholePanels ? row / panelRows : row, block}];
-    if (!place.base) {
-      Value offset, bits = threadBits;
-      if (wholePanels) {
-        Value panel = arith::DivUIOp::create(b, loc, a.origins[0], constantI64(panelRows));
-        offset = mul(add(add(panel, threadPanel), constantI64(row / panelRows)), panelPitch);
-      } else {
-        Value number = rows.kind == tile::Subscript::each ? positionOf(a, 0, at)
-                                                          : add(a.origins[0], add(threadRow, constantI64(row)));
-        offset = mul(arith::DivUIOp::create(b, loc, number, constantI64(panelRows)), panelPitch);
-        Value inPanel = arith::TruncIOp::create(b, loc, b.getI32Type(),
-                                                arith::AndIOp::create(b, loc, number, constantI64(panelRows - 1)));
-        for (int64_t bit = 1; bit < panelRows; bit *= 2) {
-          Value set = arith::AndIOp::create(b, loc, inPanel, constantI32(bit));
-          bits =
-              arith::AddIOp::create(b, loc, bits, arith::MulIOp::create(b, loc, set, constantI32(bitOf(bit, 0) / bit)));
-        }
-      }
-      offset = add(offset, mul(add(add(firstBlock, threadBlock), constantI64(block)), blockBytes));
-      Value bytes = arith::ShRUIOp::create(b, loc, bits, constantI32(3));
-      offset = add(offset, widen(bytes));
-      place.base = LLVM::GEPOp::create(b, loc, a.base.getType(), b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
-      if (shifts)
-        place.dynamicShift = arith::AndIOp::create(b, loc, bits, constantI32(7));
-    }
-    Place out = place;
-    int64_t bit = start + bitOf(wholePanels ? row : 0, column);
-    out.bytes = bit / 8, out.shift = bit % 8;
-    return out;
-  };
-  auto at8 = [&](const Place &place, int64_t bytes) -> Value {
-    return LLVM::GEPOp::create(b, loc, place.base.getType(), b.getI8Type(), place.base,
-                               ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
-  };
-
-  // Four registers that are the four bytes of a word move as one.
-  bool words = codes && contiguous(layout) >= 4 && !a.mask;
-  llvm::DenseMap<std::pair<Value, int64_t>, Value> loadedWords; // a word of 4-bit codes serves twice
-  Registers out;
-  Type element = getElementTypeOrSelf(op.getType());
-  for (int64_t r = 0; r < layout.registers();) {
-    Coordinate at = layout.rank() ? layout.at(r, 0) : Coordinate{};
-    Value guard = guardOf(a, r);
-    Place place = placeOf(at);
-    if (words) {
-      Value &word = loadedWords[{place.base, place.bytes}];
-      if (!word)
-        word = loadBits(b.getI32Type(), at8(place, place.bytes), guard, a);
-      Value some = word;
-      if (shifts) {
-        Value by = place.dynamicShift;
-        if (place.shift)
-          by = arith::AddIOp::create(b, loc, by, constantI32(place.shift));
-        some = arith::ShRUIOp::create(b, loc, some, by);
-        some = arith::AndIOp::create(b, loc, some, constantI32(0x01010101 * ((1 << format.bits) - 1)));
-      }
-      llvm::append_range(out, unpackWords(b, loc, some, element));
-      r += 4;
-      continue;
-    }
-    Value value = loadBits(element, at8(place, place.bytes), guard, a);
-    if (shifts) {
-      Value by = arith::AddIOp::create(b, loc, place.dynamicShift, constantI32(place.shift));
-      value = arith::ShRUIOp::create(b, loc, value, arith::TruncIOp::create(b, loc, b.getI8Type(), by));
-      value = arith::AndIOp::create(b, loc, value,
-                                    arith::ConstantIntOp::create(b, loc, b.getI8Type(), (1 << format.bits) - 1));
-    }
-    out.push_back(value);
-    ++r;
-  }
-  op.emitRemark() << "load: " << layout.registers() << " " << stringifyComponent(component) << " a thread, "
-                  << (words ? "four a word" : "one by one");
-  registers[op] = out;
 }
 
 } // namespace tessera::gpu
