@@ -70,8 +70,8 @@ struct BlockShape {
 // programs [begin, end) of the flattened grid; args holds first the dims, in order, then one slot per argument:
 // a pointer for a tensor, the scalar's bits (zero-extended) for a scalar.
 // GPU entry point: a kernel with one parameter a slot in that same order: an i64 for each dim, a pointer or the scalar
-// for each argument. The last grid axis is x (blockIdx.x), the one before it y, the one before that z; there are at
-// most 3.
+// for each argument. The last grid axis is x (blockIdx.x), the one before it y; all before share z, the last of them
+// fastest.
 struct Artifact {
   Signature signature;
   std::string target; // Target::name

@@ -331,18 +331,22 @@ Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
   if (launch.args.size() != mine.parameters)
     return internalError("kernel '" + mine.name + "' takes " + std::to_string(mine.parameters) + " slots, not " +
                          std::to_string(launch.args.size()));
-  if (launch.grid.size() > maxAxes)
-    return unsupported("kernel '" + mine.name + "' has " + std::to_string(launch.grid.size()) +
-                       " grid axes, but a GPU has 3");
-  unsigned grid[maxAxes] = {1, 1, 1};
+  // The last axis is x; what comes before the last two shares z.
+  int64_t along[maxAxes] = {1, 1, 1};
   for (size_t axis = 0; axis < launch.grid.size(); ++axis) {
-    int64_t programs = launch.grid[launch.grid.size() - 1 - axis];
-    if (programs == 0)
+    int64_t &programs = along[std::min<size_t>(launch.grid.size() - 1 - axis, maxAxes - 1)];
+    if (__builtin_mul_overflow(programs, launch.grid[axis], &programs))
+      programs = INT64_MAX;
+  }
+  unsigned grid[maxAxes];
+  for (size_t axis = 0; axis < maxAxes; ++axis) {
+    if (along[axis] == 0)
       return {};
-    if (programs < 0 || programs > maxGrid[axis])
-      return invalidArgument("kernel '" + mine.name + "' cannot run " + std::to_string(programs) + " programs along " +
-                             "xyz"[axis] + ": a GPU's limit there is " + std::to_string(maxGrid[axis]));
-    grid[axis] = unsigned(programs);
+    if (along[axis] < 0 || along[axis] > maxGrid[axis])
+      return invalidArgument("kernel '" + mine.name + "' cannot run " + std::to_string(along[axis]) +
+                             " programs along " + "xyz"[axis] + ": a GPU's limit there is " +
+                             std::to_string(maxGrid[axis]));
+    grid[axis] = unsigned(along[axis]);
   }
   // Little-endian: a 4-byte scalar is the first half of its slot.
   constexpr size_t few = 32;

@@ -97,9 +97,7 @@ void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
   bool words = codes && contiguous(layout) >= 4 && !a.mask;
   int64_t step = words ? 4 : 1;
   Type type = words ? b.getI32Type() : codes ? b.getI8Type() : element;
-  std::vector<CodePlane> planes = {{8, 0, 0}};
-  if (codes)
-    planes = {codePlanes(format).begin(), codePlanes(format).end()};
+  CodePlanes planes = codes ? codePlanes(format) : CodePlanes{{{8, 0, 0}}, 1};
 
   Registers out(layout.registers());
   for (auto [number, plane] : llvm::enumerate(planes)) {

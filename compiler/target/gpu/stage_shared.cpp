@@ -41,8 +41,11 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     if (predicate)
       value = arith::ExtUIOp::create(b, loc, cast<RankedTensorType>(value.getType()).clone(b.getI8Type()), value);
     auto from = cast<RankedTensorType>(value.getType());
-    auto buffer = tile::AllocOp::create(
-        b, loc, tile::SharedType::get(&getContext(), 1, from.getShape(), from.getElementType()), IntegerAttr());
+    // Under another shape rows are cut anew: such a buffer is one row, which is not swizzled.
+    int64_t elements = from.getNumElements();
+    ArrayRef<int64_t> shape = from.getShape() == to.getShape() ? from.getShape() : ArrayRef(elements);
+    auto buffer = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, shape, from.getElementType()),
+                                        IntegerAttr());
     tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
     Value out =
         tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
