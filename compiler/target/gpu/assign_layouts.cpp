@@ -53,6 +53,7 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     row = *found;
     warpCount = warps ? warps : gpu::defaultWarps(getOperation());
     getOperation()->setAttr(tile::warpsAttr, IntegerAttr::get(IntegerType::get(&getContext(), 64), warpCount));
+    same = {}, chosen.clear(), fresh.clear(); // of the kernel before
     cloneCheap();
     joinGroups();
     if (!anchorDots())
