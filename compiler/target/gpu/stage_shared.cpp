@@ -55,6 +55,17 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     move->erase();
   }
 
+  // The first operation of the move's block that uses it, itself or inside.
+  static Operation *firstUser(Operation *move) {
+    Operation *first = nullptr;
+    for (Operation *user : move->getResult(0).getUsers()) {
+      Operation *ancestor = move->getBlock()->findAncestorOpInBlock(*user);
+      if (!first || ancestor->isBeforeInBlock(first))
+        first = ancestor;
+    }
+    return first ? first : move;
+  }
+
   // One entry a warp along the axis for each of the result's elements.
   template <class Op> void giveScratch(Op reduce, int64_t slots) {
     OpBuilder b(reduce);
