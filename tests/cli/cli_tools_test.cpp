@@ -128,7 +128,7 @@ TEST(BenchOp, OneRowACase) {
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["op"], "gemm");
   EXPECT_EQ(rows[0]["dtype"], "f32");
-  EXPECT_EQ(rows[0]["shape"], "K=40,M=33,N=64");
+  EXPECT_EQ(rows[0]["shape"], "K=40,M=33,N=64,panel=0,panels=16");
   EXPECT_EQ(rows[0]["kind"], "measured");
   EXPECT_GT(rows[0]["us"]["min"].get<double>(), 0);
   EXPECT_GT(rows[0]["tflops"].get<double>(), 0);

@@ -92,11 +92,12 @@ static const Device &deviceOf(const Target &target) {
   static std::map<std::string_view, Device> devices;
   auto found = devices.find(target.name);
   if (found == devices.end())
-    found = devices
-                .emplace(target.name, Device::open((isVirtual(target.name) ? "virtual:" : "") + std::string(target.name),
-                                                   {.threads = 2})
-                                          .value())
-                .first;
+    found =
+        devices
+            .emplace(target.name,
+                     Device::open((isVirtual(target.name) ? "virtual:" : "") + std::string(target.name), {.threads = 2})
+                         .value())
+            .first;
   return found->second;
 }
 

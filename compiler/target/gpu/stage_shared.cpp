@@ -47,6 +47,7 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     auto buffer = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, shape, from.getElementType()),
                                         IntegerAttr());
     tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
+    b.setInsertionPoint(firstUser(move)); // so that one barrier serves several buffers
     Value out =
         tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
     if (predicate)
