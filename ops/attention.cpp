@@ -134,9 +134,9 @@ void Attention::define(Kernel &k, const Config &c) const {
   store(o(b, m, h, all), reshape(mean(total), {c.bm, c.bh, d}));
 }
 
-// Scores [rows, bn] are one vector a row; two blocks of them at once keep twice as many sums in flight, which is what a
-// few rows lack. Heads are stacked up to as many rows as lanes, queries up to half of that:
-// more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64).
+// Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that: more
+// rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64). Two blocks a step would decode
+// 8 to 18 % faster, but round otherwise: see docs/design/0005-operators.md.
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
   if (target.vendor != Vendor::cpu)
@@ -144,7 +144,7 @@ Attention::Config Attention::defaultConfig(const Target &target, int64_t queries
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
   int parts = (group + most - 1) / most, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
-  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn, .blocks = 2};
+  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn, .blocks = 1};
 }
 
 Sizes Attention::sizes() {

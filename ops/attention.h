@@ -36,7 +36,7 @@ struct Attention {
 
   struct Config {
     int bh = 3, bm = 2;      // heads of one kv head and queries a program owns
-    int bn = 16, blocks = 2; // positions a block of a step takes, blocks
+    int bn = 16, blocks = 1; // positions a block of a step takes, blocks
     template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn), f("blocks", blocks); }
   };
   // `queries`: about how many a sequence brings; 1 is decoding.
