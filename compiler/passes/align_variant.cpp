@@ -1,4 +1,5 @@
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/tile/tile.h"
 #include <numeric>
 
@@ -16,11 +17,7 @@ namespace {
 // runs is decided at the launch (base/artifact.h).
 struct AlignVariant : tessera::impl::TileAlignVariantBase<AlignVariant> {
   void runOnOperation() override {
-    SmallVector<func::FuncOp> kernels;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function->hasAttr(tile::kernelAttr))
-        kernels.push_back(function);
-    for (func::FuncOp kernel : kernels) {
+    for (func::FuncOp kernel : kernelsOf(getOperation())) {
       OpBuilder b(kernel);
       b.setInsertionPointAfter(kernel);
       auto aligned = cast<func::FuncOp>(b.clone(*kernel));

@@ -1,5 +1,6 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_TILECHECKSIZES
@@ -17,12 +18,10 @@ constexpr int64_t maxUnrolledDot = 1 << 12;
 struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
   using Base::Base;
   void runOnOperation() override {
-    auto found = findTarget(std::string(target));
-    if (!found) {
-      getOperation().emitError(found.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
-    const Target &row = **found;
+    const Target &row = *chip;
     StringRef name(row.name.data(), row.name.size());
     auto walked = getOperation()->walk([&](Operation *op) -> WalkResult {
       for (Type type : op->getResultTypes()) {

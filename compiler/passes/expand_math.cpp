@@ -1,5 +1,6 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
@@ -177,13 +178,11 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   bool isGpu = false;   // computes with f16 itself, and has approximate functions that are exact enough
 
   void runOnOperation() override {
-    auto row = findTarget(std::string(target));
-    if (!row) {
-      getOperation().emitError(row.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
-    isGpu = (*row)->vendor != Vendor::cpu;
-    hasHalf = isGpu || (*row)->needs.find("f16c") != std::string_view::npos;
+    isGpu = chip->vendor != Vendor::cpu;
+    hasHalf = isGpu || chip->needs.find("f16c") != std::string_view::npos;
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)

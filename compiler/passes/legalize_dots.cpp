@@ -1,5 +1,6 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/cpu/mma.h"
 #include "compiler/target/gpu/mma.h"
 
@@ -17,13 +18,11 @@ namespace {
 struct LegalizeDots : tessera::impl::TileLegalizeDotsBase<LegalizeDots> {
   using Base::Base;
   void runOnOperation() override {
-    auto row = findTarget(std::string(target));
-    if (!row) {
-      getOperation().emitError(row.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
     getOperation()->walk([&](tile::DotOp dot) {
-      if ((*row)->vendor == Vendor::cpu ? cpu::chooseMma(**row, dot) != nullptr : gpu::chooseMma(**row, dot) != nullptr)
+      if (chip->vendor == Vendor::cpu ? cpu::chooseMma(*chip, dot) != nullptr : gpu::chooseMma(*chip, dot) != nullptr)
         return;
       widen(dot.getLhsMutable(), dot.getLhsUnsigned());
       widen(dot.getRhsMutable(), dot.getRhsUnsigned());

@@ -1,4 +1,5 @@
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/cpu/access.h"
 #include "compiler/target/cpu/mma.h"
 #include "compiler/tile/layouts.h"
@@ -21,12 +22,10 @@ struct AssignLayouts : tessera::impl::TileAssignLayoutsBase<AssignLayouts> {
   int lanes = 0;
 
   void runOnOperation() override {
-    auto row = findTarget(std::string(target));
-    if (!row) {
-      getOperation().emitError(row.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
-    lanes = cpu::lanes(**row);
+    lanes = cpu::lanes(*chip);
     getOperation()->walk([&](Operation *op) {
       for (Value result : op->getResults())
         setLayout(result);
@@ -42,7 +41,7 @@ struct AssignLayouts : tessera::impl::TileAssignLayoutsBase<AssignLayouts> {
     });
     for (Operation *op : users)
       if (auto dot = dyn_cast<tile::DotOp>(op))
-        assignDot(dot, **row);
+        assignDot(dot, *chip);
     for (Operation *op : users)
       if (auto trans = dyn_cast<tile::TransOp>(op))
         assignTrans(trans);

@@ -1,4 +1,5 @@
 #include "compiler/target/cpu/lower.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/cpu/mma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -132,17 +133,11 @@ namespace {
 struct LowerCpu : tessera::impl::TileLowerCpuBase<LowerCpu> {
   using Base::Base;
   void runOnOperation() override {
-    auto row = tessera::findTarget(std::string(target));
-    if (!row) {
-      getOperation().emitError(row.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
-    SmallVector<func::FuncOp> kernels;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function->hasAttr(tessera::tile::kernelAttr))
-        kernels.push_back(function);
-    for (func::FuncOp kernel : kernels)
-      if (failed(tessera::cpu::CpuLowering(kernel, **row).run()))
+    for (func::FuncOp kernel : tessera::kernelsOf(getOperation()))
+      if (failed(tessera::cpu::CpuLowering(kernel, *chip).run()))
         return signalPassFailure();
   }
 };
