@@ -79,20 +79,30 @@ Status emit(const Options &options, const Compiled &compiled) {
   return {};
 }
 
-Json toJson(const Options &options, const Compiled &compiled) {
+// What a CPU's object says of itself; of PTX only a driver knows the registers.
+void addCpuResources(Json &json, const Compiled &compiled) {
   AsmStatistics statistics = countInstructions(compiled.stage("asm"));
+  json["registers"] = statistics.vectorRegisters;
+  json["spill_bytes"] = compiled.artifact.resources.spillBytes;
+  json["shared_bytes"] = compiled.artifact.resources.scratchBytes;
+  json["instructions"] = Json::object();
+  for (const auto &[kind, count] : statistics.counts)
+    json["instructions"][kind] = count;
+}
+
+Json toJson(const Options &options, const Compiled &compiled, const Target &target) {
   Json json = {{"op", options.op},
                {"target", compiled.artifact.target},
                {"config", compiled.program.config},
-               {"registers", statistics.vectorRegisters},
-               {"spill_bytes", compiled.artifact.resources.spillBytes},
-               {"shared_bytes", compiled.artifact.resources.scratchBytes},
                {"binary_bytes", compiled.artifact.bytes.size()},
-               {"instructions", Json::object()},
                {"stage_ms", Json::object()},
                {"remarks", Json::array()}};
-  for (const auto &[kind, count] : statistics.counts)
-    json["instructions"][kind] = count;
+  if (target.vendor == Vendor::cpu) {
+    addCpuResources(json, compiled);
+  } else {
+    json["threads"] = compiled.artifact.block.threads[0];
+    json["shared_bytes"] = compiled.artifact.block.dynamicSharedBytes;
+  }
   for (const StageTime &stage : compiled.report.stages)
     json["stage_ms"][stage.stage] = stage.ms;
   for (const Remark &remark : compiled.report.remarks)
@@ -100,15 +110,23 @@ Json toJson(const Options &options, const Compiled &compiled) {
   return json;
 }
 
-void explain(const Json &json, const Target &target) {
+void explainCpu(const Json &json, const Target &target) {
   std::string counts;
   for (const auto &[kind, count] : json["instructions"].items())
     counts += (counts.empty() ? "" : ", ") + kind + " " + count.dump();
-  log(json["op"].get<std::string>() + " (" + json["config"].get<std::string>() + ") for " + std::string(target.name));
   log("  vectors of " + std::to_string(target.vectorBytes * 8) +
       " bits; vector registers used: " + json["registers"].dump() + " of " + std::to_string(target.registers) +
       "; stack " + json["shared_bytes"].dump() + " bytes, spills " + json["spill_bytes"].dump() + " bytes");
   log("  instructions: " + counts);
+}
+
+void explain(const Json &json, const Target &target) {
+  log(json["op"].get<std::string>() + " (" + json["config"].get<std::string>() + ") for " + std::string(target.name));
+  if (target.vendor == Vendor::cpu)
+    explainCpu(json, target);
+  else
+    log("  blocks of " + json["threads"].dump() + " threads; shared memory " + json["shared_bytes"].dump() + " of " +
+        std::to_string(target.gpu.sharedBytes) + " bytes; compiled for any rows, then for rows aligned to 16 bytes");
   for (const Json &remark : json["remarks"])
     log("  " + remark["file"].get<std::string>() + ":" + remark["line"].dump() + ": " +
         remark["text"].get<std::string>());
@@ -128,7 +146,7 @@ Status compileOp(const Options &options) {
     compiled.report.keep.push_back(options.emit);
   compiled.artifact = TESSERA_TRY(compile(compiled.program, *target, {}, &compiled.report));
 
-  Json json = toJson(options, compiled);
+  Json json = toJson(options, compiled, *target);
   if (options.explain)
     explain(json, *target);
   if (!options.emit.empty() && (!options.json || !options.output.empty()))
@@ -153,7 +171,7 @@ void addCompile(CLI::App &app, Run &run) {
   auto options = std::make_shared<Options>();
   CLI::Option *op = command->add_option("--op", options->op, "The op; see --list-ops");
   options->request.addTo(*command);
-  command->add_option("--target", options->target, "A chip: cpu, or a row of it such as cpu-avx2")
+  command->add_option("--target", options->target, "A chip: cpu, a row of it such as cpu-avx2, or a GPU such as a100")
       ->capture_default_str();
   command->add_option("--emit", options->emit, "tile, layout, llvm, asm or binary")
       ->check(CLI::IsMember({"tile", "layout", "llvm", "asm", "binary"}));

@@ -122,6 +122,15 @@ TEST(Compile, RefusesWithOneSentence) {
               scratch() + "/none/gemm.o: cannot be written");
 }
 
+// A GPU's code is PTX for its architecture; no device is needed.
+TEST(Compile, ForAGpu) {
+  Outcome ptx = run({"compile", "--op", "gemm", "--dtype", "f16", "--target", "a100", "--emit", "asm", "--explain"});
+  EXPECT_NE(ptx.out.find(".target sm_80"), std::string::npos);
+  EXPECT_NE(ptx.out.find("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"), std::string::npos);
+  EXPECT_NE(ptx.err.find("blocks of 128 threads"), std::string::npos) << ptx.err;
+  EXPECT_EQ(object({"compile", "--op", "gemm", "--dtype", "f16", "--target", "t4", "--json"})["threads"], 128);
+}
+
 TEST(BenchOp, OneRowACase) {
   json rows = object({"bench", "op", "--op", "gemm", "--dtype", "f32", "--size", "M=33,N=64,K=40", "--repeats", "3",
                       "--json"})["rows"];
