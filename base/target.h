@@ -12,7 +12,6 @@ enum class Vendor : uint8_t { cpu, nvidia, amd };
 // What a GPU has beyond its arch; zeros for a CPU. Sources: CUDA C++ Programming Guide, "Technical Specifications per
 // Compute Capability"; vendor datasheets.
 struct GpuTraits {
-  int processors = 0;   // streaming multiprocessors or compute units
   int sharedBytes = 0;  // of shared memory that one block can take
   std::string_view has; // abilities that the compiler asks for, comma-separated
 };

@@ -134,9 +134,9 @@ void Attention::define(Kernel &k, const Config &c) const {
   store(o(b, m, h, all), reshape(mean(total), {c.bm, c.bh, d}));
 }
 
-// Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that: more
-// rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64). Two blocks a step would decode
-// 8 to 18 % faster, but round otherwise: see docs/design/0005-operators.md.
+// Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:
+// more rows spill, and the code grows with rows · bn · headDim (measured at 9/3 heads of 64). Two blocks a step would
+// decode 8 to 18 % faster, but round otherwise: see docs/design/0005-operators.md.
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
   if (target.vendor != Vendor::cpu)

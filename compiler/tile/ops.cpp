@@ -160,7 +160,6 @@ template <class Op> static LogicalResult verifyAccess(Op op, Type value, int64_t
 SmallVector<int64_t> LoadOp::subscriptedShape() { return subscripted(*this); }
 SmallVector<int64_t> StoreOp::subscriptedShape() { return subscripted(*this); }
 SmallVector<int64_t> AtomicAddOp::subscriptedShape() { return subscripted(*this); }
-SmallVector<int64_t> CopyOp::subscriptedShape() { return subscripted(*this); }
 
 LogicalResult LoadOp::verify() {
   Type element = getView().getType().getElementType(), loaded = elementOf(getResult().getType());
@@ -196,8 +195,6 @@ template <class Op> static LogicalResult verifyWrite(Op op) {
     return op.emitOpError() << "writes " << stored << " into a view of " << element;
   return verifyAccess(op, op.getValue().getType(), 1);
 }
-LogicalResult CopyOp::verify() { return verifyAccess(*this, getTile(), 1); }
-
 LogicalResult StoreOp::verify() { return verifyWrite(*this); }
 LogicalResult AtomicAddOp::verify() { return verifyWrite(*this); }
 

@@ -179,8 +179,7 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
   let hasVerifier = 1;
 }
 
-// Operations on a GPU's shared memory. The layout stage makes them; user programs have none. `phase` says of an access
-// in a loop that iteration i touches slot (i + phase) mod slots: two phases never meet in one iteration.
+// Operations on a GPU's shared memory. The layout stage makes them; user programs have none.
 
 def Tile_AllocOp : Tile_Op<"alloc", []> {
   let summary = "a shared-memory buffer that lives from here to its last use; `offset` is set by tile-place-shared";
@@ -190,44 +189,16 @@ def Tile_AllocOp : Tile_Op<"alloc", []> {
 }
 
 def Tile_SharedStoreOp : Tile_Op<"shared_store", [MemoryEffects<[MemWrite]>]> {
-  let summary = "a tile into a buffer, or into one slot of a ring of buffers";
-  let arguments = (ins AnyStaticShapeTensor:$value, Tile_Shared:$buffer, Optional<Index>:$slot, OptionalAttr<I64Attr>:$phase);
-  let assemblyFormat = "$value `,` $buffer (`at` $slot^)? attr-dict `:` type($value) `->` type($buffer)";
+  let summary = "a tile into a buffer";
+  let arguments = (ins AnyStaticShapeTensor:$value, Tile_Shared:$buffer);
+  let assemblyFormat = "$value `,` $buffer attr-dict `:` type($value) `->` type($buffer)";
 }
 
 def Tile_SharedLoadOp : Tile_Op<"shared_load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile out of a buffer; under another shape the elements keep their row-major order";
-  let arguments = (ins Tile_Shared:$buffer, Optional<Index>:$slot, OptionalAttr<I64Attr>:$phase);
+  let arguments = (ins Tile_Shared:$buffer);
   let results = (outs AnyStaticShapeTensor:$result);
-  let assemblyFormat = "$buffer (`at` $slot^)? attr-dict `:` type($buffer) `->` type($result)";
-}
-
-def Tile_CopyOp : Tile_AccessOp<"copy", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "starts an asynchronous copy from memory to a slot of a buffer: what tile.load, shared_store would do";
-  let description = [{
-    `tile` is the type, with its layout, that the load would have had: the layout says which thread copies what. Where
-    `when` is false nothing is copied. It is complete after a `wait` that covers its group, and a barrier.
-  }];
-  let arguments = (ins Tile_View:$view, Variadic<Tile_Value>:$subscripts, Optional<AnyRankedTensor>:$mask,
-                       Tile_Shared:$buffer, Index:$slot, I1:$when, DenseI32ArrayAttr:$kinds,
-                       DenseI64ArrayAttr:$sizes, OptionalAttr<Tile_Component>:$component, TypeAttr:$tile,
-                       OptionalAttr<I64Attr>:$phase);
-  let extraClassDeclaration = accessors;
-  let assemblyFormat = [{
-    ($component^)? $view `` custom<Subscripts>($subscripts, type($subscripts), $kinds, $sizes) (`where` $mask^ `:` type($mask))?
-    `,` $buffer `at` $slot `when` $when `as` $tile attr-dict `:` type($view) `->` type($buffer)
-  }];
-}
-
-def Tile_CommitOp : Tile_Op<"commit", [MemoryEffects<[MemWrite]>]> {
-  let summary = "closes a group of copies";
-  let assemblyFormat = "attr-dict";
-}
-
-def Tile_WaitOp : Tile_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "until at most `pending` groups of this thread's copies are under way";
-  let arguments = (ins I64Attr:$pending);
-  let assemblyFormat = "$pending attr-dict";
+  let assemblyFormat = "$buffer attr-dict `:` type($buffer) `->` type($result)";
 }
 
 def Tile_BarrierOp : Tile_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -42,17 +42,21 @@ TEST_P(Errors, NameTheLineAndTheMistake) {
 
 INSTANTIATE_TEST_SUITE_P(Language, Errors, testing::Values(declarations, accesses, elements, products, loops, scopes));
 
-TEST(Errors, OfATargetNameTheLineAndTheMistake) {
-  Table table = targets();
+static void expectRefused(const Table &table, std::string_view target) {
   for (const Wrong &wrong : table.programs) {
     Program program = traced(wrong).value();
-    Result<Artifact> artifact = compile(program, *findTarget("cpu-avx512").value());
+    Result<Artifact> artifact = compile(program, *findTarget(target).value());
     if (artifact) {
       ADD_FAILURE() << wrong.name << " was accepted";
       continue;
     }
     EXPECT_EQ(artifact.error().message, markedLine(table, wrong.name) + ": " + wrong.message) << wrong.name;
   }
+}
+
+TEST(Errors, OfATargetNameTheLineAndTheMistake) {
+  expectRefused(targets(), "cpu-avx512");
+  expectRefused(gpuTargets(), "t4");
 }
 
 // A trace that failed leaves nothing behind: the next one on the thread is as if it were the first.

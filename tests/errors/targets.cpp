@@ -32,4 +32,35 @@ Table targets() {
           }};
 }
 
+// Right programs that a t4 cannot hold.
+Table gpuTargets() {
+  return {
+      "tests/errors/targets.cpp",
+      {
+          {"more shared memory than the chip has",
+           "this kernel needs 131072 bytes of shared memory; target t4 has 65536 for a block",
+           [](Kernel &k) {
+             auto [M, N] = k.dims("M", "N");
+             Tensor A = k.in("A", f32, {M, N});
+             Tensor C = k.out("C", f32, {N, M});
+             auto [m, n] = k.parallel(blocks(M, 128), blocks(N, 256));
+             Tile turned = trans(load(A(m, n))); // error-line
+             store(C(n, m), turned);
+           }},
+          {"a dot that unrolls too far for a thread",
+           "this dot of depth 64 into 128x128xf32 unrolls to 8192 matrix or scalar multiply-adds; target t4 takes 4096",
+           [](Kernel &k) {
+             auto [M, N, K] = k.dims("M", "N", "K");
+             Tensor A = k.in("A", f32, {M, K});
+             Tensor B = k.in("B", f32, {K, N});
+             Tensor C = k.out("C", f32, {M, N});
+             auto [m, n] = k.parallel(blocks(M, 128), blocks(N, 128));
+             Tile acc = loop(blocks(K, 64), zeros({128, 128}), [&](Range kk, Tile acc) {
+               return dot(load(A(m, kk)), load(B(kk, n)), acc); // error-line
+             });
+             store(C(m, n), acc);
+           }},
+      }};
+}
+
 } // namespace tessera::dsl

@@ -44,6 +44,7 @@ Table elements();
 Table products();
 Table loops();
 Table scopes();
-Table targets(); // refused by compile(), for cpu-avx512
+Table targets();
+Table gpuTargets(); // refused by compile(), for cpu-avx512
 
 } // namespace tessera::dsl

@@ -4,6 +4,7 @@
 // dot's operands, tile.convert stands.
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/tile/access.h"
@@ -45,12 +46,10 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
   SmallVector<void *> fresh;              // groups whose layout was chosen and not yet carried on
 
   void runOnOperation() override {
-    auto found = findTarget(std::string(target));
-    if (!found) {
-      getOperation().emitError(found.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
-    row = *found;
+    row = chip;
     warpCount = warps ? warps : gpu::defaultWarps(getOperation());
     getOperation()->setAttr(tile::warpsAttr, IntegerAttr::get(IntegerType::get(&getContext(), 64), warpCount));
     same = {}, chosen.clear(), fresh.clear(); // of the kernel before

@@ -21,17 +21,12 @@ namespace {
 // One read or write since the last barrier.
 struct Touch {
   bool write;
-  // Shared memory: a range of bytes, of a buffer, in the slot that `phase` names.
-  int64_t begin = 0, end = 0;
-  Operation *buffer = nullptr;
-  std::optional<int64_t> phase;
+  int64_t begin = 0, end = 0; // shared memory: a range of bytes
   // Global memory: a tensor and the layout in which its blocks are touched.
   Value view;
   Attribute layout;
   bool operator==(const Touch &) const = default;
 };
-
-int64_t slotsOf(Operation *alloc) { return cast<tile::AllocOp>(alloc).getType().getSlots(); }
 
 bool conflict(const Touch &x, const Touch &y) {
   if (!x.write && !y.write)
@@ -40,9 +35,7 @@ bool conflict(const Touch &x, const Touch &y) {
     return false;
   if (x.view) // the same whole blocks in the same layout: a thread meets only itself
     return x.view == y.view && !(x.layout && x.layout == y.layout);
-  if (x.begin >= y.end || y.begin >= x.end)
-    return false;
-  return !(x.buffer == y.buffer && x.phase && y.phase && (*x.phase - *y.phase) % slotsOf(x.buffer) != 0);
+  return x.begin < y.end && y.begin < x.end;
 }
 
 struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
@@ -58,11 +51,9 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
       if (auto loop = dyn_cast<scf::ForOp>(op)) {
         Open before = open;
         walkBlock(*loop.getBody(), open);
-        age(open);
         merge(open, before);
         walkBlock(*loop.getBody(), open);
         merge(open, before); // the loop may not run at all
-        forgetPhases(open);
       } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
         Open other = open;
         walkBlock(*branch.thenBlock(), open);
@@ -81,16 +72,6 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
     for (const Touch &touch : from)
       if (!llvm::is_contained(into, touch))
         into.push_back(touch);
-  }
-  // In the next iteration what was slot i + p is slot i + p - 1.
-  static void age(Open &open) {
-    for (Touch &touch : open)
-      if (touch.phase)
-        --*touch.phase;
-  }
-  static void forgetPhases(Open &open) {
-    for (Touch &touch : open)
-      touch.phase.reset();
   }
 
   void visit(Operation *op, Open &open) {
@@ -112,34 +93,25 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
     merge(open, touches);
   }
 
-  static Touch shared(bool write, Value buffer, std::optional<int64_t> phase) {
+  static Touch shared(bool write, Value buffer) {
     auto alloc = buffer.getDefiningOp<tile::AllocOp>();
     int64_t begin = *alloc.getOffset();
-    return {write, begin, begin + gpu::bufferBytes(alloc.getType()), alloc, phase};
+    return {write, begin, begin + gpu::bufferBytes(alloc.getType())};
   }
 
   SmallVector<Touch> touchesOf(Operation *op) {
     SmallVector<Touch> touches;
     llvm::TypeSwitch<Operation *>(op)
-        .Case<tile::SharedStoreOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer(), x.getPhase())); })
-        .Case<tile::SharedLoadOp>([&](auto x) { touches.push_back(shared(false, x.getBuffer(), x.getPhase())); })
-        .Case<tile::CopyOp>([&](auto x) {
-          touches.push_back(shared(true, x.getBuffer(), x.getPhase()));
-          touches.push_back(global(op, false, x.getView(), {}));
-        })
-        // What a wait completes becomes visible to others by the next barrier.
-        .Case<tile::WaitOp>([&](tile::WaitOp wait) {
-          for (Operation *buffer : copiedInto())
-            touches.push_back(shared(true, buffer->getResult(0), {}));
-        })
+        .Case<tile::SharedStoreOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer())); })
+        .Case<tile::SharedLoadOp>([&](auto x) { touches.push_back(shared(false, x.getBuffer())); })
         .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto x) {
           if (x.getScratch())
-            touches.push_back(shared(true, x.getScratch(), {}));
+            touches.push_back(shared(true, x.getScratch()));
         })
         .Case<tile::LoadOp>([&](auto x) { touches.push_back(global(op, false, x.getView(), x.getType())); })
         .Case<tile::StoreOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), x.getValue().getType())); })
         .Case<tile::AtomicAddOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), {})); });
-    llvm::erase_if(touches, [](const Touch &touch) { return !touch.buffer && !touch.view; });
+    llvm::erase_if(touches, [](const Touch &touch) { return touch.begin == touch.end && !touch.view; });
     return touches;
   }
 
@@ -162,16 +134,6 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
     return touch;
   }
   static ArrayRef<int64_t> sizesOf(Operation *op) { return op->getAttrOfType<DenseI64ArrayAttr>("sizes").asArrayRef(); }
-
-  SmallVector<Operation *> copiedInto() {
-    SmallVector<Operation *> buffers;
-    getOperation()->walk([&](tile::CopyOp copy) {
-      Operation *alloc = copy.getBuffer().getDefiningOp();
-      if (!llvm::is_contained(buffers, alloc))
-        buffers.push_back(alloc);
-    });
-    return buffers;
-  }
 };
 
 } // namespace

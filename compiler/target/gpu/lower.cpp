@@ -1,5 +1,6 @@
 #include "compiler/target/gpu/lower.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/mma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -148,15 +149,10 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
       .Case<tile::LoadOp>([&](auto x) { return x.getComponent() ? lowerPackedLoad(x) : lowerLoad(x), success(); })
       .Case<tile::StoreOp>([&](auto x) { return lowerStore(x), success(); })
       .Case<tile::AtomicAddOp>([&](auto x) { return lowerAtomicAdd(x), success(); })
-      .Case<tile::CopyOp>([&](auto x) { return lowerCopy(x), success(); })
       .Case<tile::SharedStoreOp>([&](auto x) { return lowerSharedStore(x), success(); })
       .Case<tile::SharedLoadOp>([&](auto x) { return lowerSharedLoad(x), success(); })
       .Case<tile::ReduceOp>([&](auto x) { return lowerReduce(x), success(); })
       .Case<tile::ArgMaxOp>([&](auto x) { return lowerArgMax(x), success(); })
-      .Case<tile::CommitOp>([&](auto) { return intrinsic("llvm.nvvm.cp.async.commit.group", {}, {}), success(); })
-      .Case<tile::WaitOp>([&](tile::WaitOp x) {
-        return intrinsic("llvm.nvvm.cp.async.wait.group", {}, {constantI32(x.getPending())}), success();
-      })
       .Case<tile::BarrierOp>(
           [&](auto) { return intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)}), success(); })
       .Default([](Operation *other) { return other->emitOpError("has no lowering to a GPU"); });
@@ -230,22 +226,16 @@ namespace {
 struct LowerGpu : tessera::impl::TileLowerGpuBase<LowerGpu> {
   using Base::Base;
   void runOnOperation() override {
-    auto row = tessera::findTarget(std::string(target));
-    if (!row) {
-      getOperation().emitError(row.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
     ModuleOp module = getOperation();
     OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
     auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
     LLVM::GlobalOp::create(b, module.getLoc(), bytes, /*isConstant=*/false, LLVM::Linkage::External,
                            tessera::tile::sharedSymbol, Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
-    SmallVector<func::FuncOp> kernels;
-    for (auto function : module.getOps<func::FuncOp>())
-      if (function->hasAttr(tessera::tile::kernelAttr))
-        kernels.push_back(function);
-    for (func::FuncOp kernel : kernels)
-      if (failed(tessera::gpu::GpuLowering(kernel, **row).run()))
+    for (func::FuncOp kernel : tessera::kernelsOf(module))
+      if (failed(tessera::gpu::GpuLowering(kernel, *chip).run()))
         return signalPassFailure();
   }
 };

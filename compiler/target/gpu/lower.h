@@ -52,13 +52,12 @@ private:
   void lowerLoad(tile::LoadOp op);
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);
-  void lowerCopy(tile::CopyOp op);
 
   // lower_packed.cpp
   void lowerPackedLoad(tile::LoadOp op);
 
   // lower_shared.cpp
-  mlir::Value bufferBase(mlir::Value buffer, mlir::Value slot);
+  mlir::Value bufferBase(mlir::Value buffer);
   // Where this thread's elements of a tile lie in a buffer.
   class SharedAddress {
   public:

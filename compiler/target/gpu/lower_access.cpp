@@ -1,4 +1,4 @@
-// Global memory: tile loads, stores, atomics and asynchronous copies. Elements of a thread that lie side by side move
+// Global memory: tile loads, stores and atomics. Elements of a thread that lie side by side move
 // together as far as alignment allows; where a bound or mask can cut, the instruction is predicated.
 #include "compiler/passes/inside.h"
 #include "compiler/target/gpu/address.h"
@@ -288,27 +288,6 @@ void GpuLowering::lowerAtomicAdd(tile::AtomicAddOp op) {
     }
     LLVM::AtomicRMWOp::create(b, a.loc, kind, pointer, regs(op.getValue())[r], LLVM::AtomicOrdering::monotonic);
   }
-}
-
-// One cp.async a vector; beyond a bound nothing is read and zeros are written.
-void GpuLowering::lowerCopy(tile::CopyOp op) {
-  auto type = cast<RankedTensorType>(op.getTile());
-  Layout layout = tile::layoutOf(type);
-  Address a = addressOf(op, layout);
-  if (op.getMask())
-    a.mask = &regs(op.getMask());
-  a.when = scalar(op.getWhen());
-  int64_t vector = vectorLength(a, op), bytes = vector * elementBytes(a.element);
-  std::string name =
-      "llvm.nvvm.cp.async." + std::string(bytes == 16 ? "cg" : "ca") + ".shared.global." + std::to_string(bytes) + ".s";
-  SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer(), op.getSlot()), layout, type.getShape());
-  for (int64_t r = 0; r < layout.registers(); r += vector) {
-    Value guard = guardOf(a, r);
-    Value size = guard ? arith::SelectOp::create(b, a.loc, guard, constantI32(bytes), constantI32(0)).getResult()
-                       : constantI32(bytes);
-    intrinsic(name, {}, {to.pointer(layout.at(r, 0)), elementPointer(a, layout.at(r, 0)), size});
-  }
-  explain(op, "asynchronous copy", layout.registers(), vector, true);
 }
 
 } // namespace tessera::gpu

@@ -78,7 +78,7 @@ void GpuLowering::reduceAll(Operation *op, int axis, Value scratch, SmallVector<
     SmallVector<int64_t> steps(from.lane.size() + from.warp.size(), 0);
     for (auto [rank, entry] : llvm::enumerate(alongAxis))
       steps[from.lane.size() + entry.second] = (int64_t(1) << rank) * width * pitch;
-    Value base = bufferBase(scratch, {});
+    Value base = bufferBase(scratch);
     auto at32 = [&](Value offset) -> Value {
       return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{offset});
     };

@@ -8,16 +8,9 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
-Value GpuLowering::bufferBase(Value buffer, Value slot) {
-  auto alloc = buffer.getDefiningOp<tile::AllocOp>();
-  Location loc = buffer.getLoc();
-  Value base = LLVM::GEPOp::create(b, loc, sharedBase.getType(), b.getI8Type(), sharedBase,
-                                   ArrayRef<LLVM::GEPArg>{int32_t(*alloc.getOffset())});
-  if (!slot)
-    return base;
-  Value number = arith::TruncIOp::create(b, loc, b.getI32Type(), scalar(slot));
-  Value offset = arith::MulIOp::create(b, loc, number, constantI32(slotBytes(alloc.getType())));
-  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{offset});
+Value GpuLowering::bufferBase(Value buffer) {
+  return LLVM::GEPOp::create(b, buffer.getLoc(), sharedBase.getType(), b.getI8Type(), sharedBase,
+                             ArrayRef<LLVM::GEPArg>{int32_t(*buffer.getDefiningOp<tile::AllocOp>().getOffset())});
 }
 
 std::pair<int64_t, int64_t> GpuLowering::SharedAddress::place(const Coordinate &at) const {
@@ -87,7 +80,7 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   auto type = cast<RankedTensorType>(op.getValue().getType());
   Layout layout = tile::layoutOf(type);
   Location loc = op.getLoc();
-  SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer(), op.getSlot()), layout, type.getShape());
+  SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   const Registers &values = regs(op.getValue());
   auto emit = [&] {
@@ -119,8 +112,7 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
   auto type = cast<RankedTensorType>(op.getType());
   Layout layout = tile::layoutOf(type);
   Location loc = op.getLoc();
-  SharedAddress from(*this, op.getBuffer().getType(), bufferBase(op.getBuffer(), op.getSlot()), layout,
-                     type.getShape());
+  SharedAddress from(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   Registers out;
   for (int64_t r = 0; r < layout.registers(); r += vector) {
@@ -158,7 +150,7 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
     return false;
   Location loc = op.getLoc();
   int64_t words = layout.registers() / word, first = 0;
-  Value base = bufferBase(op.getBuffer(), op.getSlot());
+  Value base = bufferBase(op.getBuffer());
   Registers loaded;
   llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses; // by how a group's matrices lie
   while (first < words) {

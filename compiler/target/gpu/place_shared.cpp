@@ -1,6 +1,7 @@
 // Gives every shared buffer its offset. Buffers that do not live at the same time share space.
 #include "base/target.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/moves.h"
 #include <algorithm>
 
@@ -23,11 +24,9 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
   };
 
   void runOnOperation() override {
-    auto found = findTarget(std::string(target));
-    if (!found) {
-      getOperation().emitError(found.error().message);
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
       return signalPassFailure();
-    }
     SmallVector<Buffer> buffers = lifetimes();
     // The largest first: small ones fill the gaps.
     SmallVector<Buffer *> order;
@@ -40,12 +39,11 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
       total = std::max(total, buffer->offset + buffer->bytes);
       buffer->op.setOffset(buffer->offset);
     }
-    if (total > (*found)->gpu.sharedBytes) {
-      std::string_view name = (*found)->name;
+    if (total > chip->gpu.sharedBytes) {
+      std::string_view name = chip->name;
       Operation *largest = order.front()->op;
       largest->emitError() << "this kernel needs " << total << " bytes of shared memory; target "
-                           << StringRef(name.data(), name.size()) << " has " << (*found)->gpu.sharedBytes
-                           << " for a block";
+                           << StringRef(name.data(), name.size()) << " has " << chip->gpu.sharedBytes << " for a block";
       return signalPassFailure();
     }
     getOperation()->setAttr(tile::sharedAttr, IntegerAttr::get(IntegerType::get(&getContext(), 64), total));
