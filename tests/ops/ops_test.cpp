@@ -59,7 +59,7 @@ TEST(Ops, RequestsThatMakeNoSenseAreRefused) {
         {"rope", {.sizes = {{"rotaryDim", 0}}}, "rope turns an even number of a head's 64 coordinates, not 0"},
         {"attention",
          {.config = "bn=16", .sizes = {{"split", 40}}},
-         "attention's splits are whole steps of 32 positions, but split is 40"},
+         "attention's splits are whole steps of 16 positions, but split is 40"},
         {"attention",
          {.sizes = {{"partial", 1}}},
          "attention in parts takes a split and leaves sinks to attention_merge"},
