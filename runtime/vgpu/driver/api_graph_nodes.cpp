@@ -7,8 +7,20 @@ using namespace tessera::vgpu;
 using namespace tessera::vgpu::driver;
 
 namespace {
-// Parameters as the API has them become work. Version 1 of a kernel's parameters ends before `kernel`.
-CUresult kernelOf(const KernelNodeParams *params, bool first, Work &work) {
+// Work made of the API's parameters, or why it cannot be.
+struct Made {
+  Made(CUresult why) : failed(why) {}
+  Made(Work made) : work(std::move(made)) {}
+  CUresult failed = SUCCESS;
+  Work work;
+};
+Made valid(Work work) {
+  if (CUresult r = validate(work))
+    return r;
+  return work;
+}
+// Version 1 of a kernel's parameters ends before `kernel`.
+Made kernelOf(const KernelNodeParams *params, bool first) {
   if (CUresult r = ready())
     return r;
   if (!params)
@@ -18,27 +30,20 @@ CUresult kernelOf(const KernelNodeParams *params, bool first, Work &work) {
   KernelWork made;
   if (CUresult r = kernelWork(copy, made))
     return r;
-  work = std::move(made);
-  return SUCCESS;
+  return Work(std::move(made));
 }
-template <class T, class P> CUresult workOf(const P *params, Work &work) {
+template <class T, class P> Made workOf(const P *params) {
   if (CUresult r = started())
     return r;
   if (!params)
     return INVALID_VALUE;
-  work = T{*params};
-  return validate(work);
+  return valid(T{*params});
 }
-CUresult setOf(const MemsetNodeParams *params, Work &work) { return workOf<MemsetNodeParams>(params, work); }
-CUresult copyOf(const Memcpy3D *params, Work &work) { return workOf<CopyWork>(params, work); }
-CUresult hostOf(const HostNodeParams *params, Work &work) { return workOf<HostWork>(params, work); }
-template <class T> CUresult eventOf(CUevent event, Work &work) {
-  if (CUresult r = started())
-    return r;
-  work = T{event};
-  return validate(work);
-}
-CUresult childOf(CUgraph graph, const CUgraph parent, Work &work) {
+Made setOf(const MemsetNodeParams *params) { return workOf<MemsetNodeParams>(params); }
+Made copyOf(const Memcpy3D *params) { return workOf<CopyWork>(params); }
+Made hostOf(const HostNodeParams *params) { return workOf<HostWork>(params); }
+template <class T> Made eventOf(CUevent event) { return workOf<T>(&event); }
+Made childOf(CUgraph graph, const CUgraph parent) {
   if (CUresult r = started())
     return r;
   if (!alive(graph, graphKind))
@@ -47,18 +52,16 @@ CUresult childOf(CUgraph graph, const CUgraph parent, Work &work) {
     return INVALID_VALUE;
   GraphObject *copy = cloneGraph(*graph);
   copy->embedded = true;
-  work = ChildWork{std::shared_ptr<GraphObject>(copy, destroyGraph)};
-  return SUCCESS;
+  return Work(ChildWork{std::shared_ptr<GraphObject>(copy, destroyGraph)});
 }
-CUresult opsOf(const MemOpNodeParams *params, Work &work) {
+Made opsOf(const MemOpNodeParams *params) {
   if (CUresult r = started())
     return r;
   if (!params || !params->ops || !params->count || params->count > 256 || params->flags)
     return INVALID_VALUE;
-  work = MemOpWork{params->context, std::vector<MemOp>(params->ops, params->ops + params->count)};
-  return validate(work);
+  return valid(MemOpWork{params->context, std::vector<MemOp>(params->ops, params->ops + params->count)});
 }
-CUresult allocOf(AllocNodeParams *params, Work &work) {
+Made allocOf(AllocNodeParams *params) {
   if (CUresult r = started())
     return r;
   if (!params || params->pool.allocType != 1 || (params->accessCount && !params->access))
@@ -69,12 +72,10 @@ CUresult allocOf(AllocNodeParams *params, Work &work) {
   if (CUresult r = reserveGraphMemory(made))
     return r;
   params->address = made.params.address;
-  work = std::move(made);
-  return SUCCESS;
+  return Work(std::move(made));
 }
 
-CUresult add(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count, CUresult made,
-             Work &&work) {
+CUresult add(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count, Made made) {
   if (CUresult r = started())
     return r;
   if (!alive(graph, graphKind))
@@ -87,9 +88,9 @@ CUresult add(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, s
     if (std::find(dependencies, dependencies + i, dependencies[i]) != dependencies + i)
       return INVALID_VALUE;
   }
-  if (made)
-    return made;
-  *out = addNode(*graph, std::move(work), dependencies, count);
+  if (made.failed)
+    return made.failed;
+  *out = addNode(*graph, std::move(made.work), dependencies, count);
   return SUCCESS;
 }
 
@@ -102,13 +103,23 @@ template <class T> CUresult nodeOf(CUgraphNode node, T *&work) {
   work = std::get_if<T>(&node->work);
   return work ? SUCCESS : INVALID_VALUE;
 }
-template <class T> CUresult change(CUgraphNode node, CUresult made, Work &&work) {
+template <class T> CUresult change(CUgraphNode node, Made made) {
   T *old = nullptr;
   if (CUresult r = nodeOf(node, old))
     return r;
-  if (made)
-    return made;
-  node->work = std::move(work);
+  if (made.failed)
+    return made.failed;
+  node->work = std::move(made.work);
+  return SUCCESS;
+}
+// What `of` says of the node's work, in *out.
+template <class T, class Out, class Of> CUresult answer(CUgraphNode node, Out *out, Of of) {
+  T *work = nullptr;
+  if (CUresult r = nodeOf(node, work))
+    return r;
+  if (!out)
+    return INVALID_VALUE;
+  *out = of(*work);
   return SUCCESS;
 }
 
@@ -125,48 +136,47 @@ CUresult stepOf(CUgraphExec exec, CUgraphNode node, ExecObject::Step *&step) {
   return INVALID_VALUE;
 }
 // What the step does may change, of what kind it is may not.
-CUresult changeStep(CUgraphExec exec, CUgraphNode node, CUresult made, Work &&work) {
+CUresult changeStep(CUgraphExec exec, CUgraphNode node, Made made) {
   ExecObject::Step *step = nullptr;
   if (CUresult r = stepOf(exec, node, step))
     return r;
-  if (made)
-    return made;
-  if (step->work.index() != work.index())
+  if (made.failed)
+    return made.failed;
+  if (step->work.index() != made.work.index())
     return INVALID_VALUE;
-  step->work = std::move(work);
+  step->work = std::move(made.work);
   return SUCCESS;
 }
 
 // The union of cuGraphAddNode and its kin.
-CUresult anyOf(GraphNodeParams *p, CUgraph parent, Work &work) {
+Made anyOf(GraphNodeParams *p, CUgraph parent) {
   if (CUresult r = started())
     return r;
   if (!p)
     return INVALID_VALUE;
   switch (p->type) {
   case 0:
-    return kernelOf(&p->kernel, false, work);
+    return kernelOf(&p->kernel, false);
   case 1:
-    return copyOf(&p->memcpy.copy, work);
+    return copyOf(&p->memcpy.copy);
   case 2:
-    return setOf(&p->memset, work);
+    return setOf(&p->memset);
   case 3:
-    return hostOf(&p->host, work);
+    return hostOf(&p->host);
   case 4:
-    return childOf(p->graph, parent, work);
+    return childOf(p->graph, parent);
   case 5:
-    work = EmptyWork{};
-    return SUCCESS;
+    return Work(EmptyWork{});
   case 6:
-    return eventOf<WaitWork>(p->event, work);
+    return eventOf<WaitWork>(p->event);
   case 7:
-    return eventOf<RecordWork>(p->event, work);
+    return eventOf<RecordWork>(p->event);
   case 10:
-    return allocOf(&p->alloc, work);
+    return allocOf(&p->alloc);
   case 11:
-    return workOf<FreeWork>(&p->freed, work);
+    return workOf<FreeWork>(&p->freed);
   case 12:
-    return opsOf(&p->memOps, work);
+    return opsOf(&p->memOps);
   case 8:
   case 9:
   case 13:
@@ -184,16 +194,12 @@ extern "C" {
 CUresult cuGraphAddKernelNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                  const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, false, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, kernelOf(params, false));
 }
 CUresult cuGraphAddKernelNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                               const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, true, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, kernelOf(params, true));
 }
 CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode node, KernelNodeParams *params) {
   Guard hold;
@@ -222,27 +228,19 @@ CUresult cuGraphKernelNodeGetParams(CUgraphNode node, KernelNodeParams *params) 
 }
 CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode node, const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, false, work);
-  return change<KernelWork>(node, made, std::move(work));
+  return change<KernelWork>(node, kernelOf(params, false));
 }
 CUresult cuGraphKernelNodeSetParams(CUgraphNode node, const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, true, work);
-  return change<KernelWork>(node, made, std::move(work));
+  return change<KernelWork>(node, kernelOf(params, true));
 }
 CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node, const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, false, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, kernelOf(params, false));
 }
 CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node, const KernelNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = kernelOf(params, true, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, kernelOf(params, true));
 }
 // CUlaunchAttributeID: 2 cooperative, 4 cluster, 8 priority.
 CUresult cuGraphKernelNodeGetAttribute(CUgraphNode node, int attribute, void *value) {
@@ -295,186 +293,116 @@ CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode to, CUgraphNode from) {
 CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                               const Memcpy3D *params, CUcontext) {
   Guard hold;
-  Work work;
-  CUresult made = copyOf(params, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, copyOf(params));
 }
 CUresult cuGraphMemcpyNodeGetParams(CUgraphNode node, Memcpy3D *params) {
   Guard hold;
-  CopyWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!params)
-    return INVALID_VALUE;
-  *params = work->box;
-  return SUCCESS;
+  return answer<CopyWork>(node, params, [](auto &work) { return work.box; });
 }
 CUresult cuGraphMemcpyNodeSetParams(CUgraphNode node, const Memcpy3D *params) {
   Guard hold;
-  Work work;
-  CUresult made = copyOf(params, work);
-  return change<CopyWork>(node, made, std::move(work));
+  return change<CopyWork>(node, copyOf(params));
 }
 CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const Memcpy3D *params, CUcontext) {
   Guard hold;
-  Work work;
-  CUresult made = copyOf(params, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, copyOf(params));
 }
 
 // Sets.
 CUresult cuGraphAddMemsetNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                               const MemsetNodeParams *params, CUcontext) {
   Guard hold;
-  Work work;
-  CUresult made = setOf(params, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, setOf(params));
 }
 CUresult cuGraphMemsetNodeGetParams(CUgraphNode node, MemsetNodeParams *params) {
   Guard hold;
-  MemsetNodeParams *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!params)
-    return INVALID_VALUE;
-  *params = *work;
-  return SUCCESS;
+  return answer<MemsetNodeParams>(node, params, [](auto &work) { return work; });
 }
 CUresult cuGraphMemsetNodeSetParams(CUgraphNode node, const MemsetNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = setOf(params, work);
-  return change<MemsetNodeParams>(node, made, std::move(work));
+  return change<MemsetNodeParams>(node, setOf(params));
 }
 CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node, const MemsetNodeParams *params, CUcontext) {
   Guard hold;
-  Work work;
-  CUresult made = setOf(params, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, setOf(params));
 }
 
 // Functions of the host.
 CUresult cuGraphAddHostNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                             const HostNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = hostOf(params, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, hostOf(params));
 }
 CUresult cuGraphHostNodeGetParams(CUgraphNode node, HostNodeParams *params) {
   Guard hold;
-  HostWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!params)
-    return INVALID_VALUE;
-  *params = work->call;
-  return SUCCESS;
+  return answer<HostWork>(node, params, [](auto &work) { return work.call; });
 }
 CUresult cuGraphHostNodeSetParams(CUgraphNode node, const HostNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = hostOf(params, work);
-  return change<HostWork>(node, made, std::move(work));
+  return change<HostWork>(node, hostOf(params));
 }
 CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node, const HostNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = hostOf(params, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, hostOf(params));
 }
 
 CUresult cuGraphAddEmptyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count) {
   Guard hold;
-  return add(out, graph, dependencies, count, SUCCESS, EmptyWork{});
+  return add(out, graph, dependencies, count, Work(EmptyWork{}));
 }
 
 // Graphs in graphs.
 CUresult cuGraphAddChildGraphNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                   CUgraph child) {
   Guard hold;
-  Work work;
-  CUresult made = childOf(child, graph, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, childOf(child, graph));
 }
 CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode node, CUgraph *graph) {
   Guard hold;
-  ChildWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!graph)
-    return INVALID_VALUE;
-  *graph = work->graph.get();
-  return SUCCESS;
+  return answer<ChildWork>(node, graph, [](auto &work) { return work.graph.get(); });
 }
 
 // Events.
 CUresult cuGraphAddEventRecordNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                    CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<RecordWork>(event, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, eventOf<RecordWork>(event));
 }
 CUresult cuGraphAddEventWaitNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                  CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<WaitWork>(event, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, eventOf<WaitWork>(event));
 }
 CUresult cuGraphEventRecordNodeGetEvent(CUgraphNode node, CUevent *event) {
   Guard hold;
-  RecordWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!event)
-    return INVALID_VALUE;
-  *event = work->event;
-  return SUCCESS;
+  return answer<RecordWork>(node, event, [](auto &work) { return work.event; });
 }
 CUresult cuGraphEventWaitNodeGetEvent(CUgraphNode node, CUevent *event) {
   Guard hold;
-  WaitWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!event)
-    return INVALID_VALUE;
-  *event = work->event;
-  return SUCCESS;
+  return answer<WaitWork>(node, event, [](auto &work) { return work.event; });
 }
 CUresult cuGraphEventRecordNodeSetEvent(CUgraphNode node, CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<RecordWork>(event, work);
-  return change<RecordWork>(node, made, std::move(work));
+  return change<RecordWork>(node, eventOf<RecordWork>(event));
 }
 CUresult cuGraphEventWaitNodeSetEvent(CUgraphNode node, CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<WaitWork>(event, work);
-  return change<WaitWork>(node, made, std::move(work));
+  return change<WaitWork>(node, eventOf<WaitWork>(event));
 }
 CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<RecordWork>(event, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, eventOf<RecordWork>(event));
 }
 CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
   Guard hold;
-  Work work;
-  CUresult made = eventOf<WaitWork>(event, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, eventOf<WaitWork>(event));
 }
 
 // Memory.
 CUresult cuGraphAddMemAllocNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                 AllocNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = allocOf(params, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, allocOf(params));
 }
 CUresult cuGraphMemAllocNodeGetParams(CUgraphNode node, AllocNodeParams *params) {
   Guard hold;
@@ -490,57 +418,37 @@ CUresult cuGraphMemAllocNodeGetParams(CUgraphNode node, AllocNodeParams *params)
 CUresult cuGraphAddMemFreeNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                CUdeviceptr address) {
   Guard hold;
-  Work work;
-  CUresult made = workOf<FreeWork>(&address, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, workOf<FreeWork>(&address));
 }
 CUresult cuGraphMemFreeNodeGetParams(CUgraphNode node, CUdeviceptr *address) {
   Guard hold;
-  FreeWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!address)
-    return INVALID_VALUE;
-  *address = work->address;
-  return SUCCESS;
+  return answer<FreeWork>(node, address, [](auto &work) { return work.address; });
 }
 CUresult cuGraphAddBatchMemOpNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                                   const MemOpNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = opsOf(params, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, opsOf(params));
 }
 CUresult cuGraphBatchMemOpNodeGetParams(CUgraphNode node, MemOpNodeParams *params) {
   Guard hold;
-  MemOpWork *work = nullptr;
-  if (CUresult r = nodeOf(node, work))
-    return r;
-  if (!params)
-    return INVALID_VALUE;
-  *params = {work->context, unsigned(work->ops.size()), work->ops.data(), 0};
-  return SUCCESS;
+  return answer<MemOpWork>(node, params, [](auto &work) {
+    return MemOpNodeParams{work.context, unsigned(work.ops.size()), work.ops.data(), 0};
+  });
 }
 CUresult cuGraphBatchMemOpNodeSetParams(CUgraphNode node, const MemOpNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = opsOf(params, work);
-  return change<MemOpWork>(node, made, std::move(work));
+  return change<MemOpWork>(node, opsOf(params));
 }
 CUresult cuGraphExecBatchMemOpNodeSetParams(CUgraphExec exec, CUgraphNode node, const MemOpNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = opsOf(params, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, opsOf(params));
 }
 
 // Any of them.
 CUresult cuGraphAddNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, size_t count,
                         GraphNodeParams *params) {
   Guard hold;
-  Work work;
-  CUresult made = anyOf(params, graph, work);
-  return add(out, graph, dependencies, count, made, std::move(work));
+  return add(out, graph, dependencies, count, anyOf(params, graph));
 }
 CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *dependencies, const EdgeData *,
                            size_t count, GraphNodeParams *params) {
@@ -548,29 +456,27 @@ CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *d
 }
 CUresult cuGraphNodeSetParams(CUgraphNode node, GraphNodeParams *params) {
   Guard hold;
-  Work work;
   if (CUresult r = started())
     return r;
   if (!alive(node, nodeKind))
     return INVALID_HANDLE;
-  if (CUresult r = anyOf(params, node->graph, work))
-    return r;
-  if (work.index() != node->work.index() || std::holds_alternative<AllocWork>(work))
+  Made made = anyOf(params, node->graph);
+  if (made.failed)
+    return made.failed;
+  if (made.work.index() != node->work.index() || std::holds_alternative<AllocWork>(made.work))
     return INVALID_VALUE;
-  node->work = std::move(work);
+  node->work = std::move(made.work);
   return SUCCESS;
 }
 CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraph graph);
 CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode node, GraphNodeParams *params) {
   Guard hold;
-  Work work;
   ExecObject::Step *step = nullptr;
   if (CUresult r = stepOf(exec, node, step))
     return r;
   if (params && params->type == 4)
     return cuGraphExecChildGraphNodeSetParams(exec, node, params->graph);
-  CUresult made = anyOf(params, nullptr, work);
-  return changeStep(exec, node, made, std::move(work));
+  return changeStep(exec, node, anyOf(params, nullptr));
 }
 CUresult cuGraphNodeSetEnabled(CUgraphExec exec, CUgraphNode node, unsigned enabled) {
   Guard hold;
