@@ -36,6 +36,8 @@ protected:
   virtual mlir::Type registerType(mlir::Type type) = 0;
   // Operations of the tile dialect that are not the same everywhere.
   virtual mlir::LogicalResult lowerTile(mlir::Operation *op) = 0;
+  // Operations of other dialects, register by register.
+  virtual mlir::LogicalResult lowerElementwise(mlir::Operation *op);
 
   // result element at a coordinate = source element at map(coordinate).
   virtual void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) = 0;
@@ -56,7 +58,6 @@ protected:
 
 private:
   mlir::LogicalResult lowerOp(mlir::Operation *op);
-  mlir::LogicalResult lowerElementwise(mlir::Operation *op);
   mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
   mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
   void lowerConstant(mlir::arith::ConstantOp op);

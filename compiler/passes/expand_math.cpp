@@ -174,8 +174,9 @@ bool isHalf(Type type) {
 
 struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   using Base::Base;
-  bool hasHalf = false; // converts f16 and moves it about as such
-  bool isGpu = false;   // computes with f16 itself, and has approximate functions that are exact enough
+  bool hasHalf = false;  // converts f16 and moves it about as such
+  bool hasBrain = false; // likewise bf16
+  bool isGpu = false;    // computes with f16 itself, and has approximate functions that are exact enough
 
   void runOnOperation() override {
     const tessera::Target *chip = tessera::targetRow(getOperation(), target);
@@ -183,6 +184,7 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
       return signalPassFailure();
     isGpu = chip->vendor != Vendor::cpu;
     hasHalf = isGpu || chip->needs.find("f16c") != std::string_view::npos;
+    hasBrain = chip->has("bf16");
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
@@ -214,7 +216,7 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   }
   bool asBits(Type type) const {
     Type element = getElementTypeOrSelf(type);
-    return element.isBF16() || (element.isF16() && !hasHalf);
+    return (element.isBF16() && !hasBrain) || (element.isF16() && !hasHalf);
   }
   void retype(Value value) {
     if (asBits(value.getType()))

@@ -1,7 +1,7 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
 // thread coordinates, dots), lower_access.cpp (global memory), lower_packed.cpp (packed tensors), lower_shared.cpp
-// (shared memory), lower_reduce.cpp.
+// (shared memory), lower_reduce.cpp, lower_convert.cpp (element types).
 #pragma once
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
@@ -24,6 +24,7 @@ private:
   // lower.cpp
   mlir::Type registerType(mlir::Type type) override;
   mlir::LogicalResult lowerTile(mlir::Operation *op) override;
+  mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
   void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) override;
   mlir::LogicalResult bindPrograms();
   void lowerIota(tile::IotaOp op);
