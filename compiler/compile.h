@@ -46,7 +46,8 @@ Result<Artifact> compile(const Program &program, const Target &target, const Sch
 // Identifies this compiler's code generation; part of every cache key.
 std::string_view compilerVersion();
 
-// hash(IR text, schedule, target, compiler version), as 32 hexadecimal digits.
+// hash(IR text, schedule, target, compiler version), as 32 hexadecimal digits. For a GPU the text's source lines count
+// too, since its code names them.
 std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule = {});
 
 } // namespace tessera

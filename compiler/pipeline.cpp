@@ -59,6 +59,8 @@ void addLoweringStage(OpPassManager &pm, const Target &target) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createVerifyLowered());
+  if (target.vendor != Vendor::cpu)
+    pm.addPass(createLineInfo());
 }
 
 void registerTesseraPasses() { registerTilePasses(); }

@@ -84,6 +84,7 @@ LogicalResult Lowering::lowerBlock(Block &block) {
 }
 
 LogicalResult Lowering::lowerOp(Operation *op) {
+  located.line = op->getLoc();
   auto done = [](auto &&) { return success(); };
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::ProgramOp>(done) // bound already

@@ -18,15 +18,27 @@ using Registers = llvm::SmallVector<mlir::Value>;
 
 class Lowering {
 public:
-  Lowering(mlir::func::FuncOp kernel, const Target &target) : kernel(kernel), target(target), b(kernel.getContext()) {}
+  Lowering(mlir::func::FuncOp kernel, const Target &target)
+      : kernel(kernel), target(target), located(kernel.getContext()), b(kernel.getContext(), &located) {}
   virtual ~Lowering() = default;
 
   // Replaces the kernel by its lowered function of the same name. Emits errors at the user's lines.
   virtual mlir::LogicalResult run() = 0;
 
 protected:
+  // What an operation's lowering creates has its line, unless it was given one of its own.
+  struct Located : mlir::OpBuilder::Listener {
+    explicit Located(mlir::MLIRContext *context) : line(mlir::UnknownLoc::get(context)) {}
+    void notifyOperationInserted(mlir::Operation *op, mlir::OpBuilder::InsertPoint) override {
+      if (mlir::isa<mlir::UnknownLoc>(op->getLoc()))
+        op->setLoc(line);
+    }
+    mlir::Location line; // of the operation that is being lowered
+  };
+
   mlir::func::FuncOp kernel;
   const Target &target;
+  Located located;
   mlir::OpBuilder b;
   llvm::DenseMap<mlir::Value, Registers> registers; // of every lowered tile and scalar
   llvm::DenseMap<mlir::Value, Registers> extents;   // of every view: i64 sizes

@@ -65,4 +65,8 @@ def ExpandMath : Tile_Pass<"expand-math"> {
 def VerifyLowered : Pass<"tessera-verify-lowered", "::mlir::ModuleOp"> {
   let summary = "nothing is left that the llvm dialect does not hold";
 }
+def LineInfo : Pass<"tessera-line-info", "::mlir::ModuleOp"> {
+  let summary = "the user's lines in the form that LLVM writes as .file and .loc directives";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
 #endif

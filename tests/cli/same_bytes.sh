@@ -11,13 +11,18 @@ ops=$("$tessera" compile --list-ops --json | grep -o '"op":"[a-z_0-9]*"' | cut -
 [ -n "$ops" ] || { echo "no ops are listed"; exit 1; }
 compileAll() { # DIRECTORY
   cd "$1"
-  for op in $ops; do "$tessera" compile --op "$op" --target cpu-avx2 --emit binary -o "$op.o" 2>/dev/null; done
+  for op in $ops; do
+    "$tessera" compile --op "$op" --target cpu-avx2 --emit binary -o "$op.o" 2>/dev/null
+    "$tessera" compile --op "$op" --target t4 --emit binary -o "$op.ptx" 2>/dev/null
+  done
 }
 (compileAll "$scratch/one") &
 (compileAll "$scratch/another") &
 wait %1
 wait %2
 for op in $ops; do
-  cmp "$scratch/one/$op.o" "$scratch/another/$op.o" || { echo "$op: other bytes in another directory"; exit 1; }
+  for code in "$op.o" "$op.ptx"; do
+    cmp "$scratch/one/$code" "$scratch/another/$code" || { echo "$code: other bytes in another directory"; exit 1; }
+  done
 done
 echo "$(wc -w <<<"$ops") ops, the same bytes"
