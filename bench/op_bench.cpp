@@ -6,20 +6,11 @@
 
 namespace tessera::bench {
 
-static std::string shapeText(const ops::Sizes &sizes) {
-  std::string text;
-  for (const auto &[name, value] : sizes)
-    text += (text.empty() ? "" : ",") + name + "=" + std::to_string(value);
-  return text;
-}
-
 static bool usesIntegerDots(std::string_view op, DType dtype) { return op == "quant_matmul" && isPacked(dtype); }
 
 static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const ops::OpInfo &op,
                                     const ops::OpRequest &request, int repeats) {
-  ops::Sizes sizes = op.sizes;
-  for (const auto &[name, value] : request.sizes)
-    sizes[name] = value;
+  ops::Sizes sizes = sizesOf(op, request.sizes);
   Program program = TESSERA_TRY(op.trace(request, device.target()));
   LoadedKernel kernel = TESSERA_TRY(load(device, program));
   std::unique_ptr<CaseArguments> arguments = TESSERA_TRY(argumentsOf(device, program.signature, sizes));

@@ -33,8 +33,25 @@ std::vector<Sizes> casesOf(const ops::OpInfo &op) {
   return found == cases.end() ? std::vector<Sizes>{{}} : found->second;
 }
 
+Sizes sizesOf(const ops::OpInfo &op, const Sizes &over) {
+  Sizes sizes = op.sizes;
+  for (const auto &[name, value] : over)
+    sizes[name] = value;
+  return sizes;
+}
+
+std::string shapeText(const Sizes &sizes) {
+  std::string text;
+  for (const auto &[name, value] : sizes)
+    if (value)
+      text += (text.empty() ? "" : ",") + name + "=" + std::to_string(value);
+  return text;
+}
+
 // "K", "K/32" and "d*2": a size's name says how it follows from another.
 static Result<int64_t> sizeOf(std::string_view name, const Sizes &sizes) {
+  if (name == "panels") // of a matrix's N columns
+    return (ops::at(sizes, "N") + ops::at(sizes, "panel") - 1) / ops::at(sizes, "panel");
   size_t end = std::min(name.find_first_of("*/"), name.size());
   auto base = sizes.find(name.substr(0, end));
   if (base == sizes.end())

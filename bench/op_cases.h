@@ -9,6 +9,11 @@ namespace tessera::bench {
 // Sizes over the op's default shape, one a case: what the demo model does in decoding and prefill, and larger ones.
 std::vector<ops::Sizes> casesOf(const ops::OpInfo &op);
 
+// The op's default shape with `over` put over it.
+ops::Sizes sizesOf(const ops::OpInfo &op, const ops::Sizes &over);
+// "M=512,N=512" for reports: what is 0 is an option that is off, and is left out.
+std::string shapeText(const ops::Sizes &sizes);
+
 // Buffers and scalars for one launch of `signature`; every index points at something that exists. `sizes` names all
 // symbolic sizes.
 struct CaseArguments {

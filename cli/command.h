@@ -13,6 +13,7 @@ void addGenerate(CLI::App &app, Run &run);
 void addDevices(CLI::App &app, Run &run);
 void addCompile(CLI::App &app, Run &run);
 void addBench(CLI::App &app, Run &run);
+void addBenchCompile(CLI::App &bench, Run &run);
 void addBenchDecode(CLI::App &bench, Run &run);
 void addBenchOp(CLI::App &bench, Run &run);
 void addBenchPerplexity(CLI::App &bench, Run &run);

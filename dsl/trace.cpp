@@ -350,7 +350,9 @@ Result<Program> traceKernel(std::string name, std::string config, const std::fun
   if (auto mistake = recorder.finish())
     return invalidArgument(std::move(*mistake));
   dsl::Builder::Text text = TESSERA_TRY(recorder.builder.finish());
-  return Program{std::move(recorder.signature), std::move(config), std::move(text.located), std::move(text.bare)};
+  Program program{std::move(recorder.signature), std::move(config), std::move(text.located), std::move(text.bare)};
+  program.digest = program.identity();
+  return program;
 }
 
 } // namespace tessera

@@ -24,7 +24,7 @@ struct Gemm {
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32, f16, bf16};
-  static Sizes sizes() { return {{"M", 512}, {"N", 512}, {"K", 512}, {"panels", 16}, {"panel", 0}}; }
+  static Sizes sizes() { return {{"M", 512}, {"N", 512}, {"K", 512}, {"panel", 0}}; }
   static Gemm of(DType dtype, const Sizes &s) { return {.in = dtype, .out = dtype, .panel = int(at(s, "panel"))}; }
   Cost cost(const Sizes &sizes) const;
 };

@@ -14,8 +14,8 @@ void Pack::define(Kernel &k, const Config &c) const {
 }
 
 Cost Pack::cost(const Sizes &s) const {
-  double width = info(dtype).bits / 8, rows = double(at(s, "K"));
-  return {0, rows * width * (double(at(s, "N")) + double(at(s, "panels")) * panel)};
+  int64_t columns = at(s, "N"), padded = (columns + panel - 1) / panel * panel;
+  return {0, double(at(s, "K")) * double(columns + padded) * info(dtype).bits / 8};
 }
 
 } // namespace tessera::ops

@@ -19,7 +19,7 @@ struct Pack {
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32, f16, bf16};
-  static Sizes sizes() { return {{"N", 512}, {"K", 512}, {"panels", 16}, {"panel", 32}}; }
+  static Sizes sizes() { return {{"N", 512}, {"K", 512}, {"panel", 32}}; }
   static Pack of(DType dtype, const Sizes &s) { return {dtype, int(at(s, "panel"))}; }
   Cost cost(const Sizes &sizes) const;
 };

@@ -24,6 +24,15 @@ struct Engine::State {
   State(Device device, EngineOptions options)
       : device(std::move(device)), options(std::move(options)), disk(DiskCache::directory(this->options.cacheDir)) {}
 
+  // The kernel where memory has it: a lock, a look and a copy of the handle.
+  std::optional<LoadedKernel> ready(const Hash128 &identity) {
+    std::lock_guard lock(guard);
+    auto found = loaded.find(identity);
+    if (found == loaded.end())
+      return std::nullopt;
+    ++stats.fromMemory;
+    return found->second;
+  }
   std::shared_ptr<Slot> slot(const std::string &key) {
     std::lock_guard lock(guard);
     std::shared_ptr<Slot> &entry = slots[key];
@@ -41,7 +50,9 @@ struct Engine::State {
   Device device;
   EngineOptions options;
   DiskCache disk;
-  std::mutex guard; // of slots, stats and the progress below
+  std::mutex guard; // of loaded, slots, stats and the progress below
+  // By the program's identity alone: an engine has one target.
+  std::unordered_map<Hash128, LoadedKernel, decltype([](const Hash128 &hash) { return size_t(hash.low); })> loaded;
   std::unordered_map<std::string, std::shared_ptr<Slot>> slots;
   EngineStats stats;
   int done = 0, total = 0;
@@ -132,7 +143,12 @@ std::string Engine::choose(std::string_view op, std::span<const Shape> shapes) c
 }
 
 Result<LoadedKernel> Engine::load(const Program &program) const {
-  return TESSERA_TRY(loadAll(std::span(&program, 1))).front();
+  Hash128 identity = program.identity();
+  if (std::optional<LoadedKernel> kernel = state->ready(identity))
+    return *std::move(kernel);
+  LoadedKernel kernel = TESSERA_TRY(loadAll(std::span(&program, 1))).front();
+  std::lock_guard lock(state->guard);
+  return state->loaded.try_emplace(identity, std::move(kernel)).first->second;
 }
 
 Result<std::vector<LoadedKernel>> Engine::loadAll(std::span<const Program> programs) const {

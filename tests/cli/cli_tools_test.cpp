@@ -131,13 +131,26 @@ TEST(Compile, ForAGpu) {
   EXPECT_EQ(object({"compile", "--op", "gemm", "--dtype", "f16", "--target", "t4", "--json"})["threads"], 128);
 }
 
+TEST(BenchCompile, QuantilesAndStages) {
+  json report = object({"bench", "compile", "--op", "silu_and_mul", "--target", "cpu", "--json"});
+  EXPECT_EQ(report["kernels"], report["rows"].size());
+  EXPECT_GT(report["ms"]["p50"].get<double>(), 0);
+  EXPECT_LE(report["ms"]["p50"].get<double>(), report["ms"]["p95"].get<double>());
+  EXPECT_GT(report["lookup_ns"]["median"].get<double>(), 0);
+  EXPECT_GT(report["rows"][0]["stage_ms"]["codegen"].get<double>(), 0);
+  Outcome text = run({"bench", "compile", "--op", "silu_and_mul"});
+  EXPECT_NE(text.out.find("cold: p50 "), std::string::npos) << text.out;
+  expectError({"bench", "compile"}, 2, "--op or --library is required\nTry 'tessera bench compile --help'.");
+  expectError({"bench", "compile", "--op", "gemm", "--dtype", "f12"}, 1, "unknown dtype 'f12'");
+}
+
 TEST(BenchOp, OneRowACase) {
   json rows = object({"bench", "op", "--op", "gemm", "--dtype", "f32", "--size", "M=33,N=64,K=40", "--repeats", "3",
                       "--json"})["rows"];
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0]["op"], "gemm");
   EXPECT_EQ(rows[0]["dtype"], "f32");
-  EXPECT_EQ(rows[0]["shape"], "K=40,M=33,N=64,panel=0,panels=16");
+  EXPECT_EQ(rows[0]["shape"], "K=40,M=33,N=64");
   EXPECT_EQ(rows[0]["kind"], "measured");
   EXPECT_GT(rows[0]["us"]["min"].get<double>(), 0);
   EXPECT_GT(rows[0]["tflops"].get<double>(), 0);

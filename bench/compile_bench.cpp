@@ -1,0 +1,104 @@
+#include "bench/compile_bench.h"
+#include "bench/op_cases.h"
+#include "runtime/engine.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+namespace tessera::bench {
+
+using Clock = std::chrono::steady_clock;
+static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+double CompileBenchResult::quantile(double share) const {
+  std::vector<double> ms;
+  for (const CompileBenchRow &row : rows)
+    ms.push_back(row.ms);
+  std::ranges::sort(ms);
+  size_t count = size_t(std::ceil(share * double(ms.size())));
+  return ms.empty() ? 0 : ms[std::clamp<size_t>(count, 1, ms.size()) - 1];
+}
+
+// The wall time of each stage and their sum. `device` links, and may be null.
+static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpRequest &request, const Target &target,
+                                           const Device *device) {
+  CompileBenchRow row{.op = std::string(op.name), .dtype = std::string(name(*request.dtype))};
+  Clock::time_point start = Clock::now();
+  Program program = TESSERA_TRY(op.trace(request, target));
+  Clock::time_point traced = Clock::now();
+  CompileReport report;
+  Artifact artifact = TESSERA_TRY(compile(program, target, {}, &report));
+  Clock::time_point compiled = Clock::now();
+  if (device)
+    (void)TESSERA_TRY(
+        LoadedKernel::load(std::shared_ptr<driver::Driver>(std::shared_ptr<void>(), &device->impl()), artifact));
+  Clock::time_point linked = Clock::now();
+  row.config = program.config;
+  row.ms = milliseconds(linked - start);
+  row.stages = {{"trace", milliseconds(traced - start)}};
+  row.stages.insert(row.stages.end(), report.stages.begin(), report.stages.end());
+  if (device)
+    row.stages.push_back({"link", milliseconds(linked - compiled)});
+  return row;
+}
+
+Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
+                                        const std::function<bool(const CompileBenchRow &)> &done) {
+  const Target &target = *TESSERA_TRY(findTarget(options.target));
+  std::optional<Device> device;
+  if (hostCanRun(target))
+    device = TESSERA_TRY(Device::open(target.name, {.threads = 1}));
+  if (!options.op.empty())
+    (void)TESSERA_TRY(ops::findOp(options.op));
+  CompileBenchResult result{.target = std::string(target.name)};
+  std::set<std::string> seen; // shapes that differ in symbolic sizes alone are one kernel
+  for (const ops::OpInfo &op : ops::all()) {
+    if (!options.op.empty() && op.name != options.op)
+      continue;
+    std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
+    if (options.dtype)
+      dtypes = {*options.dtype};
+    for (DType dtype : dtypes)
+      for (const ops::Sizes &sizes : casesOf(op)) {
+        ops::OpRequest request{dtype, "", sizes};
+        if (!seen.insert(TESSERA_TRY(op.trace(request, target)).fingerprint).second)
+          continue;
+        std::optional<CompileBenchRow> best;
+        for (int repeat = 0; repeat < options.repeats; ++repeat) {
+          CompileBenchRow row = TESSERA_TRY(compileOnce(op, request, target, device ? &*device : nullptr));
+          if (!best || row.ms < best->ms)
+            best = std::move(row);
+        }
+        best->shape = shapeText(sizesOf(op, sizes));
+        result.rows.push_back(*best);
+        if (!done(*best))
+          return result;
+      }
+  }
+  return result;
+}
+
+Result<LookupTime> timeLookup() {
+  Device device = TESSERA_TRY(Device::open("cpu", {.threads = 1}));
+  std::filesystem::path cache = std::filesystem::temp_directory_path() / "tessera-lookup-bench";
+  Engine engine(device, {.cacheDir = cache.string()});
+  const ops::OpInfo *op = TESSERA_TRY(ops::findOp("rms_norm"));
+  Program program = TESSERA_TRY(op->trace({op->dtypes[0], "", {}}, device.target()));
+  (void)TESSERA_TRY(engine.load(program));
+  std::error_code ignored;
+  std::filesystem::remove_all(cache, ignored);
+  constexpr int perSample = 1000;
+  std::vector<double> ns;
+  for (int sample = 0; sample < 200; ++sample) {
+    Clock::time_point start = Clock::now();
+    for (int i = 0; i < perSample; ++i)
+      (void)TESSERA_TRY(engine.load(program));
+    ns.push_back(milliseconds(Clock::now() - start) * 1e6 / perSample);
+  }
+  std::ranges::sort(ns);
+  return LookupTime{ns.front(), ns[ns.size() / 2]};
+}
+
+} // namespace tessera::bench

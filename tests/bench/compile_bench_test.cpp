@@ -1,0 +1,63 @@
+// What a user of `tessera bench compile` relies on: a row a kernel, times that add up, quantiles of the rows.
+#include "bench/compile_bench.h"
+#include <gtest/gtest.h>
+
+using namespace tessera;
+using namespace tessera::bench;
+
+static CompileBenchResult resultOf(const CompileBenchOptions &options) {
+  Result<CompileBenchResult> result = benchCompile(options, [](const CompileBenchRow &) { return true; });
+  EXPECT_TRUE(result) << result.error().message;
+  return result ? *result : CompileBenchResult{};
+}
+
+TEST(CompileBench, AKernelIsCompiledOnceHoweverManyShapesItServes) {
+  CompileBenchResult result = resultOf({.op = "rope"}); // T = 1 and T = 64: one kernel
+  ASSERT_EQ(result.rows.size(), 1u);
+  EXPECT_EQ(result.rows[0].op, "rope");
+  EXPECT_EQ(resultOf({.op = "rms_norm"}).rows.size(), 2u); // with and without a residual
+}
+
+TEST(CompileBench, StagesAddUpToTheWhole) {
+  for (const char *target : {"cpu", "t4"}) {
+    CompileBenchResult result = resultOf({.op = "silu_and_mul", .target = target, .repeats = 2});
+    ASSERT_FALSE(result.rows.empty());
+    const CompileBenchRow &row = result.rows[0];
+    double sum = 0;
+    for (const StageTime &stage : row.stages)
+      sum += stage.ms;
+    EXPECT_GT(row.ms, 0);
+    EXPECT_LE(sum, row.ms * 1.001 + 0.001) << target;
+    EXPECT_GE(sum, row.ms * 0.8) << target;
+    EXPECT_EQ(row.stages.front().stage, "trace");
+    EXPECT_EQ(row.stages.back().stage == "link", result.target.starts_with("cpu")); // only what can run here is linked
+  }
+}
+
+TEST(CompileBench, QuantilesAreThoseOfTheRows) {
+  CompileBenchResult result;
+  EXPECT_EQ(result.quantile(0.5), 0);
+  for (double ms : {7.0, 1.0, 3.0, 5.0})
+    result.rows.push_back({.ms = ms});
+  EXPECT_EQ(result.quantile(0.5), 3);
+  EXPECT_EQ(result.quantile(0.95), 7);
+  EXPECT_EQ(result.quantile(0), 1);
+}
+
+TEST(CompileBench, FindsAKernelInMemory) {
+  Result<LookupTime> time = timeLookup();
+  ASSERT_TRUE(time) << time.error().message;
+  EXPECT_GT(time->min, 0);
+  EXPECT_LE(time->min, time->median);
+  EXPECT_LT(time->min, 20000); // far below any compilation: nothing was compiled, linked or read from disk
+}
+
+TEST(CompileBench, RefusesWhatItCannotCompile) {
+  auto refusal = [](const CompileBenchOptions &options) {
+    auto result = benchCompile(options, [](const CompileBenchRow &) { return true; });
+    return result ? std::string("accepted") : result.error().message;
+  };
+  EXPECT_TRUE(refusal({.op = "conv"}).starts_with("unknown op 'conv'"));
+  EXPECT_TRUE(refusal({.op = "softmax", .target = "abacus"}).starts_with("unknown target 'abacus'"));
+  EXPECT_EQ(refusal({.op = "softmax", .dtype = f16}), "op 'softmax' does not take dtype f16");
+}
