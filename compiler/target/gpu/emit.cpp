@@ -1,13 +1,15 @@
 #include "compiler/target/gpu/emit.h"
 #include "compiler/codegen.h"
 #include "compiler/stages.h"
+#include "compiler/target/gpu/ptx_version.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include <mutex>
 
 namespace tessera::gpu {
 
-static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, std::string &error) {
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, llvm::StringRef features,
+                                                        std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -20,16 +22,15 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, st
   if (!found)
     return nullptr;
   return std::unique_ptr<llvm::TargetMachine>(
-      found->createTargetMachine(triple, llvm::StringRef(target.arch.data(), target.arch.size()),
-                                 llvm::StringRef(target.features.data(), target.features.size()), llvm::TargetOptions(),
-                                 std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      found->createTargetMachine(triple, llvm::StringRef(target.arch.data(), target.arch.size()), features,
+                                 llvm::TargetOptions(), std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 Result<std::string> emitPtx(mlir::ModuleOp source, const Target &target, int64_t threads, CompileReport *report) {
   StageClock clock(report);
   llvm::LLVMContext context;
   std::string error;
-  auto machine = makeMachine(target, error);
+  auto machine = makeMachine(target, ptxFeature(source, target), error);
   if (!machine)
     return internalError("LLVM has no NVPTX back end here: " + error);
   std::unique_ptr<llvm::Module> module = TESSERA_TRY(translate(source, context, *machine));

@@ -1,0 +1,106 @@
+#include "compiler/target/gpu/ptx_version.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include <algorithm>
+#include <optional>
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+namespace {
+struct Since {
+  StringRef name;
+  int version;
+};
+
+// PTX ISA, "Release Notes": the version that brought each target.
+constexpr Since chips[] = {{"sm_75", 63}, {"sm_80", 70}, {"sm_86", 71}, {"sm_89", 78}, {"sm_90", 78}, {"sm_90a", 80}};
+
+// PTX ISA, "PTX ISA Notes" of each instruction. The first row whose name begins an intrinsic's counts. 60 is below
+// every chip's own version.
+constexpr Since intrinsics[] = {
+    {"read.ptx.sreg.tid", 60},
+    {"read.ptx.sreg.ctaid", 60},
+    {"barrier.cta.", 60},
+    {"shfl.sync.", 60},
+    {"idp4a.", 60},
+    {"ex2.approx.f", 60},
+    {"lg2.approx.f", 60},
+    {"rcp.approx.", 60},
+    {"sqrt.approx.", 60},
+    {"rsqrt.approx.", 60},
+    {"ff2f16x2.rn", 70},
+    {"ff2bf16x2.rn", 70},
+    {"ldmatrix.sync.aligned.m8n8.", 65},
+    {"stmatrix.sync.aligned.m8n8.", 78},
+    {"mma.m8n8k16.row.col.", 65},
+    {"mma.m16n8k8.row.col.f16", 65},
+    {"mma.m16n8k8.row.col.f32", 65},
+    {"mma.m16n8k4.row.col.tf32", 70},
+    {"mma.m16n8k8.row.col.tf32", 70},
+    {"mma.m16n8k8.row.col.bf16", 70},
+    {"mma.m16n8k16.row.col.", 70},
+    {"mma.m16n8k32.row.col.f32.e", 84},
+    {"mma.m16n8k32.row.col.", 70},
+    {"cp.async.ca.shared.global", 70},
+    {"cp.async.cg.shared.global", 70},
+    {"cp.async.commit.group", 70},
+    {"cp.async.wait.", 70},
+    {"setmaxnreg.", 80},
+};
+
+// Inline assembly, by the instruction after its predicate.
+constexpr Since assembly[] = {
+    {"ld.global.", 60}, {"st.global.", 60}, {"mov.", 60}, {"wgmma.", 80}, {"setmaxnreg.", 80}};
+
+template <size_t n> std::optional<int> sinceOf(const Since (&rows)[n], StringRef name) {
+  auto found = llvm::find_if(rows, [&](const Since &row) { return name.starts_with(row.name); });
+  return found == std::end(rows) ? std::nullopt : std::optional(found->version);
+}
+
+// The latest version that any statement of the text needs.
+std::optional<int> assemblyVersion(StringRef text) {
+  int latest = 0;
+  while (!text.empty()) {
+    auto [statement, rest] = text.split(';');
+    text = rest.trim();
+    statement = statement.trim(" \t\n{}");
+    if (statement.consume_front("@"))
+      statement = statement.split(' ').second.ltrim();
+    if (statement.empty())
+      continue;
+    std::optional<int> since = sinceOf(assembly, statement);
+    if (!since)
+      return std::nullopt;
+    latest = std::max(latest, *since);
+  }
+  return latest;
+}
+
+// Nothing for an instruction of no table; 0 for what every version has.
+std::optional<int> versionOf(Operation &op) {
+  if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op)) {
+    StringRef name = call.getIntrin();
+    return name.consume_front("llvm.nvvm.") ? sinceOf(intrinsics, name) : 0;
+  }
+  if (auto text = dyn_cast<LLVM::InlineAsmOp>(op))
+    return assemblyVersion(text.getAsmString());
+  return 0;
+}
+} // namespace
+
+std::string ptxFeature(ModuleOp module, const Target &target) {
+  const Since *chip = llvm::find_if(
+      chips, [&](const Since &row) { return row.name == StringRef(target.arch.data(), target.arch.size()); });
+  if (chip == std::end(chips))
+    return std::string(target.features);
+  int version = chip->version;
+  auto walked = module->walk([&](Operation *op) {
+    std::optional<int> needs = versionOf(*op);
+    version = std::max(version, needs.value_or(0));
+    return needs ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return walked.wasInterrupted() ? std::string(target.features) : "+ptx" + std::to_string(version);
+}
+
+} // namespace tessera::gpu
