@@ -48,6 +48,11 @@ Result<Buffer> Device::view(DType dtype, Shape shape, std::span<const std::byte>
   return TESSERA_TRY(view(dtype, std::move(shape), writable)).asReadOnly();
 }
 
+Result<std::shared_ptr<void>> Device::hostMemory(int64_t bytes) const {
+  void *memory = TESSERA_TRY(handle->allocHost(bytes));
+  return std::shared_ptr<void>(memory, [handle = handle](void *p) { handle->freeHost(p); });
+}
+
 Result<Stream> Device::stream() const {
   Stream stream;
   stream.owner = handle;

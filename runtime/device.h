@@ -37,6 +37,9 @@ public:
   Result<Buffer> view(DType dtype, Shape shape, std::span<std::byte> memory) const;
   Result<Buffer> view(DType dtype, Shape shape, std::span<const std::byte> memory) const; // read-only
 
+  // Host memory that the device copies from and to without a detour (page-locked on a GPU), of unspecified contents.
+  Result<std::shared_ptr<void>> hostMemory(int64_t bytes) const;
+
   // A new in-order queue of launches. On a CPU a launch has finished when it returns.
   Result<Stream> stream() const;
 

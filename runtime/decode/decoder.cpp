@@ -1,6 +1,13 @@
 #include "runtime/decode/decoder.h"
+#include <algorithm>
 
 namespace tessera::decode {
+
+Result<std::span<const float>> StepResult::logits() const {
+  TESSERA_TRY(step->logits.toHost(stream));
+  TESSERA_TRY(stream.synchronize());
+  return std::span<const float>(step->logits.host<float>());
+}
 
 // Prompts end in chunks of any length, each with a plan of its own; old ones go when there are this many.
 static constexpr size_t maxPlans = 16;
@@ -58,6 +65,8 @@ Result<Step *> Decoder::stepFor(const StepShape &shape) {
     std::erase_if(steps, [](const auto &entry) { return entry.first.queries > 1; });
   GraphParts parts = {config, weights, *kernels, rope, windowedRope, pool, limits.context};
   auto step = std::make_unique<Step>(TESSERA_TRY(buildStep(engine.device(), parts, shape)));
+  if (shape.queries == 1) // a plan that every token uses again
+    TESSERA_TRY(step->record(*stream));
   return (steps[shape] = std::move(step)).get();
 }
 
@@ -75,28 +84,19 @@ Status Decoder::check(std::span<KvSequence *const> sequences, std::span<const in
 
 Status Decoder::fill(Step &step, const StepShape &shape, std::span<KvSequence *const> sequences,
                      std::span<const int32_t> tokens) {
-  positions.assign(size_t(shape.tokens()), 0);
-  slots.assign(size_t(shape.tokens()), 0);
-  lengths.assign(size_t(shape.batch), 0);
-  size_t width = size_t(step.in.table.shape()[1]);
-  table.assign(size_t(shape.batch) * width, 0);
+  size_t width = size_t(step.in.table.buffer.shape()[1]);
+  std::ranges::fill(step.in.table.host, 0);
+  std::ranges::copy(tokens, step.in.tokens.host.begin());
   for (size_t b = 0; b < sequences.size(); ++b) {
     KvSequence &sequence = *sequences[b];
     size_t first = b * size_t(shape.queries);
     for (int64_t i = 0; i < shape.queries; ++i)
-      positions[first + size_t(i)] = int32_t(sequence.length() + i);
-    TESSERA_TRY(sequence.append(shape.queries, std::span(slots).subspan(first, size_t(shape.queries))));
-    lengths[b] = int32_t(sequence.length());
-    std::copy(sequence.pages().begin(), sequence.pages().end(), table.begin() + ptrdiff_t(b * width));
+      step.in.positions.host[first + size_t(i)] = int32_t(sequence.length() + i);
+    TESSERA_TRY(sequence.append(shape.queries, step.in.slots.host.subspan(first, size_t(shape.queries))));
+    step.in.length.host[b] = int32_t(sequence.length());
+    std::ranges::copy(sequence.pages(), step.in.table.host.begin() + ptrdiff_t(b * width));
   }
-  auto put = [](const Buffer &to, std::span<const int32_t> from) {
-    return to.copyFrom(from.data(), int64_t(from.size_bytes()));
-  };
-  TESSERA_TRY(put(step.in.tokens, tokens));
-  TESSERA_TRY(put(step.in.positions, positions));
-  TESSERA_TRY(put(step.in.slots, slots));
-  TESSERA_TRY(put(step.in.table, table));
-  return put(step.in.length, lengths);
+  return {};
 }
 
 Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *const> sequences,
@@ -108,7 +108,7 @@ Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *co
     before.push_back(sequence->length());
   Status done = fill(step, shape, sequences, tokens);
   if (done)
-    done = step.plan.run(*stream);
+    done = step.run(*stream);
   if (done)
     done = stream->synchronize();
   if (!done) {
@@ -116,7 +116,7 @@ Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *co
       sequences[i]->truncate(before[i]);
     return std::move(done.error());
   }
-  return StepResult{step.logits.host<float>(), step.chosen.host<int32_t>()};
+  return StepResult(step, *stream);
 }
 
 Result<StepResult> Decoder::extend(KvSequence &sequence, std::span<const int32_t> tokens, Head head) {

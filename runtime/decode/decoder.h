@@ -13,9 +13,16 @@ struct DecoderOptions {
 };
 
 // What a step computed, one row a token that logits were wanted for. Valid until the next step.
-struct StepResult {
-  std::span<const float> logits;   // [rows, vocab]
-  std::span<const int32_t> chosen; // [rows]: the greedy choice
+class StepResult {
+public:
+  StepResult(const Step &step, const Stream &stream) : step(&step), stream(stream) {}
+  std::span<const int32_t> chosen() const { return step->chosen.host<int32_t>(); } // [rows]: the greedy choice
+  // [rows, vocab]; brought from the device when they are asked for.
+  Result<std::span<const float>> logits() const;
+
+private:
+  const Step *step;
+  Stream stream;
 };
 
 // Plans are built at the first step of their shape and kept. The logits of a token have the same bits whatever the
@@ -60,7 +67,6 @@ private:
   RopeTables rope, windowedRope;
   std::optional<Stream> stream;
   std::map<StepShape, std::unique_ptr<Step>> steps;
-  std::vector<int32_t> positions, slots, table, lengths; // staging, reused
 };
 
 } // namespace tessera::decode

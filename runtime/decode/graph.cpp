@@ -15,9 +15,9 @@ struct Source {
   std::map<int, Quantized> quantized; // by the values that share a scale
 };
 
-class Graph {
+class GraphBuilder {
 public:
-  Graph(const GraphParts &parts, const StepShape &shape) : p(parts), shape(shape), T(shape.tokens()) {}
+  GraphBuilder(const GraphParts &parts, const StepShape &shape) : p(parts), shape(shape), T(shape.tokens()) {}
 
   Result<Step> build(const Device &device);
 
@@ -66,7 +66,7 @@ private:
   Step step;
 };
 
-void Graph::product(Source &source, const Buffer &weight, const StepBuilder::Operand &out) {
+void GraphBuilder::product(Source &source, const Buffer &weight, const StepBuilder::Operand &out) {
   int64_t rows = source.x.shape[0], columns = source.x.shape[1];
   const LoadedKernel &kernel = p.kernels.at(rows == 1 ? Width::one : Width::many).matmul.at(weight.dtype());
   if (!isQuantized(weight.dtype()))
@@ -82,70 +82,87 @@ void Graph::product(Source &source, const Buffer &weight, const StepBuilder::Ope
   builder.launch(kernel, {q.codes, q.scale, q.sum, weight, out});
 }
 
-Activation Graph::heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer) {
+Activation GraphBuilder::heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
   Activation turned = norm(x.as({T * count, headDim}), headNorm).as({T, count, headDim});
   const RopeTables &rope = p.config.windowed(layer) ? p.windowedRope : p.rope;
-  builder.launch(count == heads ? p.kernels.ropeQ : p.kernels.ropeK, {turned, step.in.positions, rope.cos, rope.sin});
+  builder.launch(count == heads ? p.kernels.ropeQ : p.kernels.ropeK,
+                 {turned, step.in.positions.buffer, rope.cos, rope.sin});
   return turned;
 }
 
-void Graph::append(const AttentionWeights &w, int64_t layer, Source &normed) {
+void GraphBuilder::append(const AttentionWeights &w, int64_t layer, Source &normed) {
   int64_t kvHeads = p.config.attention.kvHeads;
   Activation k = heads(matmul(normed, w.k, w.kBias), kvHeads, w.kNorm, layer);
   Activation v = matmul(normed, w.v, w.vBias).as(k.shape);
-  builder.launch(p.kernels.append, {k, v, step.in.slots, p.pool.keys(layer), p.pool.values(layer)});
+  builder.launch(p.kernels.append, {k, v, step.in.slots.buffer, p.pool.keys(layer), p.pool.values(layer)});
 }
 
-Activation Graph::attention(const AttentionWeights &w, int64_t layer, Source &normed) {
+Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, Source &normed) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
   Activation q = this->heads(matmul(normed, w.q, w.qBias), heads, w.qNorm, layer);
   Shape perSequence = {shape.batch, shape.queries, heads, headDim};
   Activation out = builder.activation(f32, perSequence);
   const WideKernels &kernels = p.kernels.at(shape.queries == 1 ? Width::one : Width::many);
-  builder.launch(p.config.windowed(layer) ? kernels.windowed : kernels.attention,
-                 {q.as(perSequence), p.pool.keys(layer), p.pool.values(layer), step.in.table, step.in.length, out});
+  builder.launch(
+      p.config.windowed(layer) ? kernels.windowed : kernels.attention,
+      {q.as(perSequence), p.pool.keys(layer), p.pool.values(layer), step.in.table.buffer, step.in.length.buffer, out});
   Source attended{out.as({T, heads * headDim}), {}};
   return norm(matmul(attended, w.o, w.oBias), w.postNorm);
 }
 
-Activation Graph::feedForward(const FeedForwardWeights &w, Source normed) {
+Activation GraphBuilder::feedForward(const FeedForwardWeights &w, Source normed) {
   Activation gateUp = matmul(normed, w.gateUp);
   Source hidden{builder.activation(f32, {T, p.config.feedForward}), {}};
   builder.launch(p.kernels.gate, {gateUp, hidden.x});
   return norm(matmul(hidden, w.down), w.postNorm);
 }
 
-void Graph::embed(const Activation &stream) {
-  builder.launch(p.kernels.embedding, {p.weights.embedding, step.in.tokens, stream});
+void GraphBuilder::embed(const Activation &stream) {
+  builder.launch(p.kernels.embedding, {p.weights.embedding, step.in.tokens.buffer, stream});
   if (p.config.family->scaledEmbedding)
     builder.launch(p.kernels.extra.scale, {stream, float(std::sqrt(double(p.config.hidden)))});
 }
 
-Status Graph::head(const Activation &added, const Activation &stream) {
+Status GraphBuilder::head(const Activation &added, const Activation &stream) {
   int64_t rows = shape.headRows(), first = T - rows;
   if (first != 0 && shape.batch != 1)
     return internalError("logits of the last tokens of several prompts at once cannot be planned");
   Source normed = addNorm(added.rows(first, rows), stream.rows(first, rows), p.weights.outputNorm);
-  product(normed, p.weights.head, step.logits);
+  product(normed, p.weights.head, step.logits.buffer());
   if (p.config.logitSoftCap > 0)
-    builder.launch(p.kernels.extra.softCap, {step.logits, float(p.config.logitSoftCap)});
-  builder.launch(p.kernels.argMax, {step.logits, step.chosen});
+    builder.launch(p.kernels.extra.softCap, {step.logits.buffer(), float(p.config.logitSoftCap)});
+  builder.launch(p.kernels.argMax, {step.logits.buffer(), step.chosen.buffer()});
   return {};
 }
 
-Status Graph::allocate(const Device &device) {
-  int64_t slots = (p.context + p.pool.shape().pageSize - 1) / p.pool.shape().pageSize;
-  for (Buffer *perToken : {&step.in.tokens, &step.in.positions, &step.in.slots})
-    *perToken = TESSERA_TRY(device.alloc(i32, {T}));
-  step.in.table = TESSERA_TRY(device.alloc(i32, {shape.batch, slots}));
-  step.in.length = TESSERA_TRY(device.alloc(i32, {shape.batch}));
-  step.logits = TESSERA_TRY(device.alloc(f32, {shape.headRows(), p.config.vocab}));
-  step.chosen = TESSERA_TRY(device.alloc(i32, {shape.headRows()}));
+Status GraphBuilder::allocate(const Device &device) {
+  constexpr int64_t aligned = 16; // elements: kernels move 16 bytes at once where they may, and a cache line is 64
+  int64_t slots = (p.context + p.pool.shape().pageSize - 1) / p.pool.shape().pageSize, used = 0;
+  struct Part {
+    StepInput *input;
+    Shape shape;
+    int64_t count;
+  } parts[] = {{&step.in.tokens, {T}, T},
+               {&step.in.positions, {T}, T},
+               {&step.in.slots, {T}, T},
+               {&step.in.table, {shape.batch, slots}, shape.batch * slots},
+               {&step.in.length, {shape.batch}, shape.batch}};
+  for (const Part &part : parts)
+    used += (part.count + aligned - 1) / aligned * aligned;
+  step.in.all = TESSERA_TRY(Mirror::make(device, i32, {used}));
+  used = 0;
+  for (const Part &part : parts) {
+    part.input->buffer = TESSERA_TRY(step.in.all.buffer().view(used * 4, i32, part.shape)).asReadOnly();
+    part.input->host = step.in.all.host<int32_t>().subspan(size_t(used), size_t(part.count));
+    used += (part.count + aligned - 1) / aligned * aligned;
+  }
+  step.logits = TESSERA_TRY(Mirror::make(device, f32, {shape.headRows(), p.config.vocab}));
+  step.chosen = TESSERA_TRY(Mirror::make(device, i32, {shape.headRows()}));
   return {};
 }
 
-Result<Step> Graph::build(const Device &device) {
+Result<Step> GraphBuilder::build(const Device &device) {
   TESSERA_TRY(allocate(device));
   Activation stream = builder.activation(f32, {T, p.config.hidden}); // the residual stream
   embed(stream);
@@ -168,8 +185,25 @@ Result<Step> Graph::build(const Device &device) {
 
 } // namespace
 
+Status Step::run(const Stream &stream) const {
+  if (recorded)
+    return recorded->launch(stream);
+  TESSERA_TRY(in.all.toDevice(stream));
+  TESSERA_TRY(plan.run(stream));
+  return chosen.toHost(stream);
+}
+
+Status Step::record(const Stream &stream) {
+  TESSERA_TRY(stream.beginCapture());
+  Status ran = run(stream);
+  Result<Graph> graph = stream.endCapture();
+  TESSERA_TRY(ran);
+  recorded = TESSERA_TRY(std::move(graph));
+  return {};
+}
+
 Result<Step> buildStep(const Device &device, const GraphParts &parts, const StepShape &shape) {
-  return Graph(parts, shape).build(device);
+  return GraphBuilder(parts, shape).build(device);
 }
 
 } // namespace tessera::decode

@@ -4,7 +4,9 @@
 #include "runtime/decode/kv_pool.h"
 #include "runtime/decode/step_plan.h"
 #include "runtime/decode/weights.h"
+#include "runtime/mirror.h"
 #include <compare>
+#include <optional>
 
 namespace tessera::decode {
 
@@ -21,19 +23,32 @@ struct StepShape {
   int64_t headRows() const { return head == Head::none ? 0 : head == Head::all ? tokens() : batch; }
 };
 
-// What a step reads, all i32, tokens of one sequence after the other.
-struct StepInputs {
-  Buffer tokens, positions, slots; // [tokens]; a slot is page * pageSize + offset
-  Buffer table;                    // [batch, pages of the longest sequence]
-  Buffer length;                   // [batch], the step's tokens included
+// One input of a step, i32: what kernels read, and where the host writes it.
+struct StepInput {
+  Buffer buffer;
+  std::span<int32_t> host;
 };
 
-// A step ready to run any number of times: fill the inputs, run the plan, read the outputs.
+// What a step reads, tokens of one sequence after the other. One piece of memory, so one copy.
+struct StepInputs {
+  Mirror all;
+  StepInput tokens, positions, slots; // [tokens]; a slot is page * pageSize + offset
+  StepInput table;                    // [batch, pages of the longest sequence]
+  StepInput length;                   // [batch], the step's tokens included
+};
+
+// A step ready to run any number of times: fill the inputs, run, synchronize the stream, read the outputs.
 struct Step {
   StepPlan plan;
   StepInputs in;
-  Buffer logits; // f32 [head rows, vocab]
-  Buffer chosen; // i32 [head rows]: the greedy choice
+  Mirror logits; // f32 [head rows, vocab]; run() leaves them on the device
+  Mirror chosen; // i32 [head rows]: the greedy choice
+  std::optional<Graph> recorded;
+
+  // Inputs to the device, every launch, the choice to the host: what was recorded, if anything.
+  Status run(const Stream &stream) const;
+  // From here on run() is one call of the driver.
+  Status record(const Stream &stream);
 };
 
 // What all steps of a model share. Copied into plans where needed; must live during buildStep() only.

@@ -63,9 +63,10 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   Weights weights = TESSERA_TRY(loadWeights(file.tensors(), config, device));
   int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
   const model::AttentionShape &attention = config.attention;
-  KvPool pool =
-      TESSERA_TRY(KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize,
-                                        /*keyColumns=*/options.pageSize % ops::lanes(device.target()) == 0}));
+  // A CPU's lanes are keys side by side; a GPU's threads read a key's 16 bytes each.
+  bool keyColumns = device.target().vendor == Vendor::cpu && options.pageSize % ops::lanes(device.target()) == 0;
+  KvPool pool = TESSERA_TRY(
+      KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize, keyColumns}));
   Engine engine(device, options.engine);
   Decoder decoder =
       TESSERA_TRY(Decoder::make(engine, config, std::move(weights), std::move(pool), {context, options.chunk}));
@@ -108,7 +109,10 @@ Result<Generation> Model::generate(std::span<const int32_t> prompt, const Genera
   Generation out;
   out.prefillTokensPerS = double(prompt.size()) / prefillMs * 1000;
   while (int64_t(out.tokens.size()) < options.maxTokens) {
-    int32_t token = temperature > 0 ? sampler.draw(step.logits) : step.chosen[0];
+    std::span<const float> logits; // kept from the device where nobody asks for them
+    if (temperature > 0 || options.logprobs)
+      logits = TESSERA_TRY(step.logits());
+    int32_t token = temperature > 0 ? sampler.draw(logits) : step.chosen()[0];
     if (out.tokens.empty())
       out.firstTokenMs = msSince(start);
     if (std::ranges::find(options.stopTokens, token) != options.stopTokens.end()) {
@@ -117,7 +121,7 @@ Result<Generation> Model::generate(std::span<const int32_t> prompt, const Genera
     }
     out.tokens.push_back(token);
     if (options.logprobs)
-      out.logprobs.push_back(float(logProbability(step.logits, token)));
+      out.logprobs.push_back(float(logProbability(logits, token)));
     if (options.onToken && !options.onToken(token)) {
       out.finish = Finish::caller;
       break;
@@ -142,7 +146,8 @@ Result<std::vector<float>> Model::logits(std::span<const int32_t> tokens) {
   while (!tokens.empty()) {
     auto now = tokens.first(std::min(tokens.size(), size_t(state->decoder.options().chunk)));
     StepResult step = TESSERA_TRY(state->decoder.extend(sequence, now, Head::all));
-    all.insert(all.end(), step.logits.begin(), step.logits.end());
+    std::span<const float> logits = TESSERA_TRY(step.logits());
+    all.insert(all.end(), logits.begin(), logits.end());
     tokens = tokens.subspan(now.size());
   }
   return all;

@@ -58,6 +58,18 @@ public:
 
 private:
   Result<Buffer> vector(const Part &part, float plus);
+  // Where the buffer's bytes are made: in it where the host can, else in staging memory, from which finish() copies.
+  std::span<std::byte> hostBytes(const Buffer &buffer) {
+    if (device.impl().hostVisible())
+      return {static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes())};
+    staging.resize(size_t(buffer.bytes()));
+    return staging;
+  }
+  Result<Buffer> finish(const Buffer &buffer) {
+    if (!device.impl().hostVisible())
+      TESSERA_TRY(buffer.copyFrom(staging.data(), buffer.bytes()));
+    return buffer.asReadOnly();
+  }
   Result<Buffer> carve(DType dtype, Shape shape);
   Result<DType> dtypeOf(const model::StoredTensor &tensor) const {
     if (!tensor.type->dtype)
@@ -72,6 +84,7 @@ private:
   bool onePlusNorms;
   Buffer block;
   int64_t used = 0;
+  std::vector<std::byte> staging; // of one tensor, where the device's memory is not the host's
 };
 
 // Joining matrices only saves padding; taking one apart (attn_qkv) adds the padding of two more.
@@ -116,12 +129,10 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   }
   DType panels = inPanels(*format);
   Buffer buffer = TESSERA_TRY(carve(panels, {rows, columns}));
-  // Kernels of devices without host memory will need a staging copy; the panels are the same.
-  std::span<std::byte> into(static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes()));
-  repack(panels, columns, sources, into, device.impl().threadPool());
+  repack(panels, columns, sources, hostBytes(buffer), device.impl().threadPool());
   for (const FileRows &source : sources)
     release(source.bytes);
-  return buffer.asReadOnly();
+  return finish(buffer);
 }
 
 Result<Buffer> Loader::vector(const Part &part, float plus) {
@@ -206,8 +217,6 @@ private:
 } // namespace
 
 Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device) {
-  if (!device.impl().hostVisible())
-    return unsupported("models run on CPU devices only");
   Loader load(file, device, config.layout.onePlusNorms);
   TESSERA_TRY(load.reserve());
   Weights weights;

@@ -68,6 +68,11 @@ public:
     Use use(*this);
     api.memFree(address(memory)); // fails only after a failure that was reported already
   }
+  Result<void *> allocHost(int64_t bytes) override;
+  void freeHost(void *memory) override {
+    Use use(*this);
+    api.memFreeHost(memory);
+  }
   Status copyIn(void *to, const void *from, int64_t bytes) override {
     Use use(*this);
     return bytes ? check(api.memcpyHtoD(address(to), from, size_t(bytes)), "cuMemcpyHtoD") : Status();
@@ -216,6 +221,14 @@ Result<void *> Cuda::alloc(int64_t bytes) {
   }
   TESSERA_TRY(check(result, "cuMemAlloc"));
   return reinterpret_cast<void *>(uintptr_t(memory));
+}
+
+Result<void *> Cuda::allocHost(int64_t bytes) {
+  Use use(*this);
+  void *memory = nullptr;
+  TESSERA_TRY(check(api.memHostAlloc(&memory, size_t(std::max<int64_t>(bytes, 1)), 0), "cuMemHostAlloc",
+                    "no " + std::to_string(bytes) + " bytes of page-locked host memory"));
+  return memory;
 }
 
 // Bytes of the parameter that slot `i` becomes.

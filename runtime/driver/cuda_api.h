@@ -62,6 +62,8 @@ struct CudaApi {
   CuResult (*memGetInfo)(size_t *free, size_t *total);
   CuResult (*memAlloc)(CuPointer *address, size_t bytes);
   CuResult (*memFree)(CuPointer address);
+  CuResult (*memHostAlloc)(void **memory, size_t bytes, unsigned flags);
+  CuResult (*memFreeHost)(void *memory);
   CuResult (*memcpyHtoD)(CuPointer to, const void *from, size_t bytes);
   CuResult (*memcpyDtoH)(void *to, CuPointer from, size_t bytes);
   CuResult (*memcpyHtoDAsync)(CuPointer to, const void *from, size_t bytes, CuStream stream);

@@ -72,6 +72,8 @@ void bindMemory(Binder &bind, CudaApi &api) {
   bind.required(api.memGetInfo, "cuMemGetInfo_v2");
   bind.required(api.memAlloc, "cuMemAlloc_v2");
   bind.required(api.memFree, "cuMemFree_v2");
+  bind.required(api.memHostAlloc, "cuMemHostAlloc");
+  bind.required(api.memFreeHost, "cuMemFreeHost");
   bind.required(api.memcpyHtoD, "cuMemcpyHtoD_v2");
   bind.required(api.memcpyDtoH, "cuMemcpyDtoH_v2");
   bind.required(api.memcpyHtoDAsync, "cuMemcpyHtoDAsync_v2");

@@ -43,6 +43,9 @@ public:
   // At least 64-byte aligned, contents unspecified.
   virtual Result<void *> alloc(int64_t bytes) = 0;
   virtual void free(void *memory) = 0;
+  // Host memory for copies: page-locked on a GPU, as anything else makes an asynchronous copy wait.
+  virtual Result<void *> allocHost(int64_t bytes) { return alloc(bytes); }
+  virtual void freeHost(void *memory) { free(memory); }
   virtual Status copyIn(void *device, const void *host, int64_t bytes) = 0;
   virtual Status copyOut(void *host, const void *device, int64_t bytes) = 0;
   // In the queue's order; the host memory must stay as it is until the queue was synchronized.

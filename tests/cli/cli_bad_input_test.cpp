@@ -167,7 +167,7 @@ TEST_F(BadRequest, Device) {
   };
   refused("cuda:7", "tessera: cuda:7: ");
   refused("tpu", "tessera: unknown target 'tpu': known are cpu, ");
-  refused("virtual:h100", "tessera: models run on CPU devices only");
+  refused("virtual:k80", "tessera: unknown virtual chip 'k80': known are t4, ");
 }
 
 TEST_F(BadRequest, Flags) {

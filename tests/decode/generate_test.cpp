@@ -118,7 +118,10 @@ static Decoder makeDecoder(int64_t pages) {
       .value();
 }
 
-static std::vector<float> copy(const StepResult &step) { return {step.logits.begin(), step.logits.end()}; }
+static std::vector<float> copy(const StepResult &step) {
+  std::span<const float> logits = step.logits().value();
+  return {logits.begin(), logits.end()};
+}
 
 TEST(Decoder, APromptMayComeInParts) {
   Decoder decoder = makeDecoder(16);

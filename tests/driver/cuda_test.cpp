@@ -1,7 +1,9 @@
 // Kernels through Device, Stream, Buffer and LoadedKernel on virtual chips, and on cuda:0 where there is a real one.
 #include "runtime/device.h"
+#include "runtime/mirror.h"
 #include "runtime/module.h"
 #include "tests/driver/kernels.h"
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <numeric>
 
@@ -93,6 +95,19 @@ TEST_P(Cuda, CopiesAndLaunchesOfAStreamKeepTheirOrder) {
   ASSERT_TRUE(dy.copyTo(*stream, got.data(), dy.bytes()));
   ASSERT_TRUE(stream->synchronize());
   EXPECT_EQ(got, std::vector<float>(256, 15.f));
+}
+
+TEST_P(Cuda, AMirrorIsCopiedWhenItIsAskedTo) {
+  Mirror mirror = Mirror::make(*device, f32, {3}).value();
+  EXPECT_TRUE(mirror.host<double>().empty());
+  std::ranges::fill(mirror.host<float>(), 4.f);
+  ASSERT_TRUE(mirror.toDevice(*stream));
+  EXPECT_TRUE(stream->synchronize());
+  EXPECT_EQ(read(mirror.buffer()), std::vector<float>(3, 4.f));
+  std::ranges::fill(mirror.host<float>(), 5.f);
+  ASSERT_TRUE(mirror.toHost(*stream));
+  EXPECT_TRUE(stream->synchronize());
+  EXPECT_EQ(mirror.host<float>()[2], 4.f);
 }
 
 TEST_P(Cuda, ARecordedGraphReplaysLaunchesAndCopies) {
