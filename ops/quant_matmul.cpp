@@ -56,6 +56,9 @@ void QuantMatmul::defineDense(Kernel &k, const Config &c) const {
 }
 
 QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t rows) const {
+  // One row alone on a GPU: a lane for every output, which reads its row of the panel.
+  if (target.vendor != Vendor::cpu && rows == 1 && isPacked(weight))
+    return {.bm = 1, .bn = 32, .bk = 32};
   if (target.vendor != Vendor::cpu)
     return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)), .bn = 64, .bk = 32};
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));

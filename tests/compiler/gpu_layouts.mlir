@@ -47,3 +47,23 @@ func.func @total(
   tile.store %s, %y[all 1, all 1] : tensor<1x1xf32> -> !tile.view<1x1xf32>
   return
 }
+
+// One row against a panel: each lane reads its own row of the panel into registers, and nothing is shared.
+// STAGE-LABEL: func.func @row_of_panels
+// STAGE-NOT: tile.shared_store
+// STAGE-NOT: tile.barrier
+// STAGE: tile.dot
+// LOWER-LABEL: func.func @row_of_panels
+// LOWER-COUNT-8: llvm.nvvm.idp4a.s.u
+func.func @row_of_panels(
+    %x: !tile.view<1x32xi8> {tile.name = "x", tile.access = "in", tile.extents = [1, 32]},
+    %w: !tile.view<32x32x!tile.packed<"q4_1">> {tile.name = "w", tile.access = "in", tile.extents = [32, 32]},
+    %y: !tile.view<1x32xi32> {tile.name = "y", tile.access = "out", tile.extents = [1, 32]}) attributes {tile.kernel} {
+  %zero = arith.constant dense<0> : tensor<1x32xi32>
+  %a = tile.load %x[all 1, all 32] : !tile.view<1x32xi8> -> tensor<1x32xi8>
+  %b = tile.load codes %w[all 32, all 32] : !tile.view<32x32x!tile.packed<"q4_1">> -> tensor<32x32xi8>
+  %t = tile.trans %b : tensor<32x32xi8> -> tensor<32x32xi8>
+  %c = tile.dot %a, %t, %zero {rhs_unsigned} : tensor<1x32xi8>, tensor<32x32xi8> -> tensor<1x32xi32>
+  tile.store %c, %y[all 1, all 32] : tensor<1x32xi32> -> !tile.view<1x32xi32>
+  return
+}

@@ -295,8 +295,14 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
           .Case<tile::DotOp>([&](tile::DotOp dot) {
             const gpu::MmaOp &mma = *gpu::chooseMma(*row, dot);
             Layout acc = tile::layoutOf(tensorOf(dot.getResult()));
-            wantOperand(dot.getLhsMutable(), gpu::lhsLayout(mma, acc, tensorOf(dot.getLhs()).getDimSize(1)));
-            wantOperand(dot.getRhsMutable(), gpu::rhsLayout(mma, acc, tensorOf(dot.getRhs()).getDimSize(0)));
+            Layout lhs = gpu::lhsLayout(mma, acc, tensorOf(dot.getLhs()).getDimSize(1));
+            Layout rhs = gpu::rhsLayout(mma, acc, tensorOf(dot.getRhs()).getDimSize(0));
+            if (!mma.matrix() && readsPanels(dot)) {
+              readAs(dot.getLhs(), lhs);
+              readAs(dot.getRhs(), rhs);
+            }
+            wantOperand(dot.getLhsMutable(), lhs);
+            wantOperand(dot.getRhsMutable(), rhs);
           })
           .Case<tile::ReduceOp, tile::ArgMaxOp>([&](auto reduce) {
             yieldAs(reduce, tile::layoutOf(tensorOf(reduce.getValue())).sliced(int(reduce.getAxis())));
@@ -323,6 +329,35 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
             storeWidely(store);
             wantGathers(store, tile::layoutOf(tensorOf(store.getValue())));
           });
+  }
+
+  // Few rows against panels, decoding's products, multiplied by the threads: lanes own rows of the panel, which lie
+  // side by side, and share nothing that shared memory could save. A row of the activations is the same for all lanes,
+  // one request.
+  static constexpr int64_t fewRows = 2;
+  static tile::LoadOp loadBehind(Value value) {
+    while (value.hasOneUse() &&
+           isa_and_nonnull<tile::TransOp, arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp>(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
+    auto load = value.getDefiningOp<tile::LoadOp>();
+    bool plain = load && value.hasOneUse() && !load.getMask();
+    for (const tile::AxisAccess &axis : plain ? tile::axesOf(load) : SmallVector<tile::AxisAccess>())
+      plain &= axis.kind != tile::Subscript::each;
+    return plain ? load : tile::LoadOp();
+  }
+  static bool readsPanels(tile::DotOp dot) {
+    tile::LoadOp lhs = loadBehind(dot.getLhs()), rhs = loadBehind(dot.getRhs());
+    return lhs && rhs && tensorOf(dot.getLhs()).getDimSize(0) <= fewRows && tile::packedFormat(rhs.getView().getType());
+  }
+  // Gives a value and what it was made of, up to its load, the layout in which it is wanted.
+  static void readAs(Value value, Layout layout) {
+    for (;; value = value.getDefiningOp()->getOperand(0)) {
+      setType(value, layout);
+      if (value.getDefiningOp<tile::LoadOp>())
+        return;
+      if (value.getDefiningOp<tile::TransOp>())
+        layout = layout.transposed();
+    }
   }
 
   // The operand of a dot; through a transpose, which only renames, what is converted is what memory was read as.
