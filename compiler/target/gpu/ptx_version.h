@@ -1,5 +1,5 @@
-// The PTX version that a kernel's text declares: the lowest that has its chip and its instructions, since a driver reads
-// no version newer than itself.
+// The PTX version that a kernel's text declares: the lowest that has its chip and its instructions, since a driver
+// reads no version newer than itself.
 #pragma once
 #include "base/target.h"
 #include "mlir/IR/BuiltinOps.h"
