@@ -4,7 +4,7 @@
 
 namespace tessera {
 
-static constexpr std::array<DTypeInfo, 20> rows = {{
+static constexpr std::array<DTypeInfo, 22> rows = {{
     {i1, "i1", 8, false, {}},
     {u8, "u8", 8, false, {}},
     {i8, "i8", 8, false, {}},
@@ -14,6 +14,8 @@ static constexpr std::array<DTypeInfo, 20> rows = {{
     {f16, "f16", 16, true, {}},
     {bf16, "bf16", 16, true, {}},
     {f32, "f32", 32, true, {}},
+    {e4m3, "e4m3", 8, true, {}},
+    {e5m2, "e5m2", 8, true, {}},
     {q4_0, "q4_0", 0, false, PackedFormat{4, 32, 32, 8, false, f16, 18}},
     {q4_1, "q4_1", 0, false, PackedFormat{4, 32, 32, 0, true, f16, 20}},
     {q5_0, "q5_0", 0, false, PackedFormat{5, 32, 32, 16, false, f16, 22}},

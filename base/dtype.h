@@ -8,7 +8,10 @@
 namespace tessera {
 
 // Element types: plain ones; packed formats of model files; and plain values in panels (panel_*), which is how a CPU
-// reads dense weights. `index` is a size or position (64-bit), never stored in memory.
+// reads dense weights. `index` is a size or position (64-bit), never stored in memory. e4m3 and e5m2 are the 8-bit
+// floats of OCP OFP8 1.0 (e4m3 has no infinity, largest 448; e5m2 largest 57344): values are stored and multiplied as
+// such, all other arithmetic is on what they convert to. What is too large, infinities too, becomes the largest finite
+// value.
 enum class DType : uint8_t {
   i1,
   u8,
@@ -19,6 +22,8 @@ enum class DType : uint8_t {
   f16,
   bf16,
   f32,
+  e4m3,
+  e5m2,
   q4_0,
   q4_1,
   q5_0,
@@ -67,6 +72,7 @@ std::span<const DTypeInfo> dtypes();
 const DTypeInfo &info(DType dtype);
 inline std::string_view name(DType dtype) { return info(dtype).name; }
 std::optional<DType> dtypeByName(std::string_view name);
+inline bool isFloat8(DType dtype) { return dtype == e4m3 || dtype == e5m2; }
 inline bool isPacked(DType dtype) { return info(dtype).packed.has_value(); }
 // Packed with codes and scales, not values.
 inline bool isQuantized(DType dtype) { return isPacked(dtype) && !info(dtype).packed->isValues(); }

@@ -6,7 +6,9 @@
 
 namespace tessera::bench {
 
-static bool usesIntegerDots(std::string_view op, DType dtype) { return op == "quant_matmul" && isPacked(dtype); }
+static bool usesIntegerDots(std::string_view op, DType dtype) {
+  return (op == "quant_matmul" && isPacked(dtype)) || dtype == i8;
+}
 
 static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const ops::OpInfo &op,
                                     const ops::OpRequest &request, int repeats) {
@@ -46,10 +48,13 @@ Status benchOps(const OpBenchOptions &options, const std::function<bool(const Op
     std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
     if (options.dtype)
       dtypes = {*options.dtype};
-    for (DType dtype : dtypes)
+    for (DType dtype : dtypes) {
+      if (!options.dtype && isFloat8(dtype) && !device.target().has("fp8"))
+        continue; // refused by compile()
       for (const ops::Sizes &sizes : cases)
         if (!done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats))))
           return {};
+    }
   }
   return {};
 }

@@ -98,7 +98,7 @@ public:
   Handle shape(Shaping op, Handle value, const TileType &to, Where where);
   struct Dot {
     Handle a, b, acc;
-    bool aUnsigned, bUnsigned;
+    bool aUnsigned, bUnsigned, tf32;
   };
   Handle dot(const Dot &dot, Where where);
   Handle reduce(Reduction kind, Handle value, int axis, const TileType &to, Where where);

@@ -64,6 +64,8 @@ static Pair unite(const std::string &verb, const Operand &left, const Operand &r
 }
 
 static bool allowed(Takes takes, DType d) {
+  if (isFloat8(d)) // only stored, converted, chosen and multiplied
+    return false;
   switch (takes) {
   case Takes::numbers:
     return d != i1;
@@ -147,7 +149,8 @@ Tile min(Operand a, Operand b, Where where) { return binary({"min", Element::min
 
 static Tile unary(const char *verb, Element op, Takes takes, const Tile &a, Where where) {
   Recorder &r = Recorder::current();
-  if (r.usable(a, where) && (takes == Takes::anything ? !isFloat(a.dtype()) : !allowed(takes, a.dtype())))
+  if (r.usable(a, where) &&
+      (takes == Takes::anything ? !isFloat(a.dtype()) || isFloat8(a.dtype()) : !allowed(takes, a.dtype())))
     r.mistake(where, std::string(verb) + " needs " + (takes == Takes::anything ? "floats" : wants(takes)) + ", not " +
                          text(typeOf(a)));
   if (r.failed())

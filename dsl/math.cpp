@@ -60,7 +60,7 @@ static bool goodProduct(const Tile &a, const Tile &b, Where where) {
     r.mistake(where, "dot cannot multiply " + types() + ": the inner extents " + std::to_string(a.shape()[1]) +
                          " and " + std::to_string(b.shape()[0]) + " differ");
   else if (!accumulator(a.dtype(), b.dtype()))
-    r.mistake(where, "dot cannot multiply " + types() + ": it takes two of f32, f16 or bf16, or u8 and i8");
+    r.mistake(where, "dot cannot multiply " + types() + ": it takes two of f32, f16, bf16, e4m3 or e5m2, or u8 and i8");
   return !r.failed();
 }
 
@@ -68,7 +68,9 @@ static Shape productShape(const Tile &a, const Tile &b) {
   return {a.shape().empty() ? 1 : a.shape().front(), b.shape().empty() ? 1 : b.shape().back()};
 }
 
-Tile dot(Tile a, Tile b, Tile acc, Where where) {
+Tile dot(Tile a, Tile b, Tile acc, Where where) { return dot(a, b, acc, Precision::full, where); }
+
+Tile dot(Tile a, Tile b, Tile acc, Precision precision, Where where) {
   Recorder &r = Recorder::current();
   TileType out{accumulator(a.dtype(), b.dtype()).value_or(f32), productShape(a, b)};
   if (goodProduct(a, b, where) && r.usable(acc, where) && typeOf(acc) != out)
@@ -76,7 +78,8 @@ Tile dot(Tile a, Tile b, Tile acc, Where where) {
                          text(typeOf(acc)));
   if (r.failed())
     return Recorder::poison(out);
-  Builder::Dot dot{Recorder::handle(a), Recorder::handle(b), Recorder::handle(acc), a.dtype() == u8, b.dtype() == u8};
+  Builder::Dot dot{Recorder::handle(a), Recorder::handle(b), Recorder::handle(acc),
+                   a.dtype() == u8,     b.dtype() == u8,     precision == Precision::tf32 && a.dtype() == f32};
   return r.wrap(r.builder.dot(dot, where), out);
 }
 
@@ -128,7 +131,7 @@ static Tile reduce(const char *verb, Reduction kind, const Tile &a, int axis, Wh
     if (!inside)
       r.mistake(where, std::string(verb) + " along axis " + std::to_string(axis) + " of " + text(typeOf(a)) +
                            ", which has " + counted(int64_t(a.shape().size()), "axis", "axes"));
-    else if (!info(d).isFloat && d != i32 && d != i64)
+    else if ((!info(d).isFloat || isFloat8(d)) && d != i32 && d != i64)
       r.mistake(where,
                 std::string(verb) + " takes floats, i32 or i64, not " + text(typeOf(a)) + "; convert with .to()");
   }

@@ -9,8 +9,15 @@ Tile full(Shape shape, double value, DType dtype = f32, Where where = Where::cur
 // [n] of i32: 0, 1, ..., n-1.
 Tile iota(int64_t n, Where where = Where::current());
 
-// acc + a . b: [M,K] x [K,N] + [M,N], k added in ascending order. Both f32, f16 or bf16 -> f32; u8 or i8 each -> i32.
+// What a product of f32 may lose for speed. tf32: a target with tensor cores for it rounds a and b to 10 bits of
+// mantissa.
+enum class Precision : uint8_t { full, tf32 };
+
+// acc + a . b: [M,K] x [K,N] + [M,N], k added in ascending order. Both f32, f16, bf16, e4m3 or e5m2 -> f32; u8 or i8
+// each
+// -> i32. Only targets with matrix operations for 8-bit floats multiply them; compile() refuses the others.
 Tile dot(Tile a, Tile b, Tile acc, Where where = Where::current());
+Tile dot(Tile a, Tile b, Tile acc, Precision precision, Where where = Where::current());
 Tile dot(Tile a, Tile b, Where where = Where::current());
 Tile trans(Tile a, Where where = Where::current()); // [M,N] -> [N,M]
 // The same elements in row-major order.

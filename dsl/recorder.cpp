@@ -84,7 +84,11 @@ bool Recorder::usable(std::span<const Tile> tiles, Where where, const char *noun
 
 // Largest finite value of a float dtype.
 static double largest(DType dtype) {
-  return dtype == f16 ? 65504 : dtype == bf16 ? 3.3895313892515355e38 : double(std::numeric_limits<float>::max());
+  return dtype == e4m3   ? 448
+         : dtype == e5m2 ? 57344
+         : dtype == f16  ? 65504
+         : dtype == bf16 ? 3.3895313892515355e38
+                         : double(std::numeric_limits<float>::max());
 }
 
 static bool fits(double value, DType dtype) {

@@ -44,6 +44,10 @@ struct Builder::State {
       return b.getBF16Type();
     case f32:
       return b.getF32Type();
+    case e4m3:
+      return b.getType<Float8E4M3FNType>();
+    case e5m2:
+      return b.getType<Float8E5M2Type>();
     default:
       return tile::PackedType::get(&context, name(dtype));
     }
@@ -151,6 +155,10 @@ Handle Builder::convert(Handle from, const TileType &type, DType to, Where where
     Value wide = ar::IndexCastOp::create(b, at, b.getI64Type(), v);
     return handle(ar::SIToFPOp::create(b, at, wanted, wide));
   }
+  // 8-bit floats convert to and from f32 only: by way of it, which holds all of both sides.
+  bool narrow = isFloat8(type.dtype) || isFloat8(to);
+  if (narrow && type.dtype != f32 && to != f32)
+    return convert(convert(from, type, f32, where), {f32, type.shape}, to, where);
   if (a.isFloat && z.isFloat) {
     if (a.bits == z.bits) // f16 <-> bf16: by way of f32, which holds both
       v = ar::ExtFOp::create(b, at, state->type({f32, type.shape}), v);
@@ -188,7 +196,7 @@ Handle Builder::shape(Shaping op, Handle from, const TileType &to, Where where) 
 Handle Builder::dot(const Dot &dot, Where where) {
   Value acc = value(dot.acc);
   return handle(tile::DotOp::create(state->b, state->at(where), acc.getType(), value(dot.a), value(dot.b), acc,
-                                    dot.aUnsigned, dot.bUnsigned));
+                                    dot.aUnsigned, dot.bUnsigned, dot.tf32));
 }
 
 Handle Builder::reduce(Reduction kind, Handle from, int axis, const TileType &to, Where where) {

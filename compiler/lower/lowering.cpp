@@ -7,6 +7,16 @@ using namespace mlir;
 
 namespace tessera {
 
+Type heldType(Type element) {
+  return isa<Float8E4M3FNType, Float8E5M2Type>(element) ? IntegerType::get(element.getContext(), 8) : element;
+}
+
+// The register's type with 8-bit floats in it, as a conversion sees it.
+static Type asFloat8(Type held, Type element) {
+  auto vector = dyn_cast<VectorType>(held);
+  return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
+}
+
 Value combine(OpBuilder &b, Location loc, tile::ReduceKind kind, Value x, Value y) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(x.getType()));
   if (kind == tile::ReduceKind::sum)
@@ -109,6 +119,8 @@ void Lowering::lowerConstant(arith::ConstantOp op) {
   TypedAttr value;
   if (auto splatted = dyn_cast<SplatElementsAttr>(op.getValue())) {
     auto element = splatted.getSplatValue<TypedAttr>();
+    if (heldType(element.getType()) != element.getType())
+      element = IntegerAttr::get(heldType(element.getType()), cast<FloatAttr>(element).getValue().bitcastToAPInt());
     value =
         isa<VectorType>(type) ? TypedAttr(DenseElementsAttr::get(cast<ShapedType>(type), Attribute(element))) : element;
   } else if (op.getType().isIndex()) {
@@ -152,6 +164,15 @@ LogicalResult Lowering::lowerElementwise(Operation *op) {
       out.push_back(arith::SelectOp::create(b, op->getLoc(), first, operands[0], operands[1]));
     } else if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
       out.push_back(castIndex(b, op->getLoc(), operands[0], type, isa<arith::IndexCastOp>(op)));
+    } else if (Type narrow = getElementTypeOrSelf(op->getOperand(0));
+               isa<arith::ExtFOp>(op) && heldType(narrow) != narrow) {
+      Type floats = asFloat8(operands[0].getType(), narrow);
+      Value value = arith::BitcastOp::create(b, op->getLoc(), floats, operands[0]);
+      out.push_back(arith::ExtFOp::create(b, op->getLoc(), type, value));
+    } else if (Type narrow = getElementTypeOrSelf(op->getResult(0));
+               isa<arith::TruncFOp>(op) && heldType(narrow) != narrow) {
+      Value value = arith::TruncFOp::create(b, op->getLoc(), asFloat8(type, narrow), operands[0]);
+      out.push_back(arith::BitcastOp::create(b, op->getLoc(), type, value));
     } else {
       OperationState state(op->getLoc(), op->getName().getStringRef(), operands, {type}, op->getAttrs());
       out.push_back(b.create(state)->getResult(0));

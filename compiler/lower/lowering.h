@@ -79,6 +79,10 @@ private:
   void lowerConvert(tile::ConvertOp op);
 };
 
+// What a register holds of an element type: itself, or for 8-bit floats, which are only stored and converted, their
+// bits.
+mlir::Type heldType(mlir::Type element);
+
 // `x + y`, or the larger: the machine's `x > y ? x : y` for floats.
 mlir::Value combine(mlir::OpBuilder &b, mlir::Location loc, tile::ReduceKind kind, mlir::Value x, mlir::Value y);
 

@@ -36,6 +36,10 @@ struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
       if (auto dot = dyn_cast<tile::DotOp>(op)) {
         int64_t k = cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
         auto acc = cast<RankedTensorType>(dot.getType());
+        Type element = cast<RankedTensorType>(dot.getLhs().getType()).getElementType();
+        if (isa<Float8E4M3FNType, Float8E5M2Type>(element) && !row.has("fp8"))
+          return op->emitError() << "target " << name << " has no products of 8-bit floats" << thoseThatHave("fp8")
+                                 << "; convert the operands with .to(f16)";
         int64_t steps = stepsOf(row, dot, acc.getDimSize(0), acc.getDimSize(1), k);
         if (steps > maxUnrolledDot)
           return op->emitError() << "this dot of depth " << k << " into " << shapeText(acc) << " unrolls to " << steps
@@ -55,8 +59,17 @@ struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
       int64_t lanes = row.vectorBytes / 4;
       return m * k * ((n + lanes - 1) / lanes);
     }
-    bool wide = cast<RankedTensorType>(dot.getLhs().getType()).getElementTypeBitWidth() >= 32;
+    bool wide = cast<RankedTensorType>(dot.getLhs().getType()).getElementTypeBitWidth() >= 32 &&
+                !(dot.getTf32() && row.has("tf32_mma"));
     return m * n * k / (wide ? 128 : 128 * 16);
+  }
+
+  static std::string thoseThatHave(std::string_view ability) {
+    std::string names;
+    for (const Target &row : targets())
+      if (row.has(ability))
+        names += (names.empty() ? ", as " : ", ") + std::string(row.name);
+    return names.empty() ? "" : names + " have";
   }
 
   static std::string shapeText(RankedTensorType type) {

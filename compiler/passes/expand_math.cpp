@@ -167,6 +167,44 @@ Value floatToBrain(const Writer &w, Value x) {
   return w.select(isNan, w.orN(w.shr(bits, 16), w.n(0x40)), rounded);
 }
 
+// An 8-bit float: `mantissa` bits below the exponent, whose bias is `bias`; the largest finite value and a NaN as bits.
+struct Float8 {
+  int mantissa, bias, largest, nan;
+  explicit Float8(Type element) {
+    bool e4m3 = isa<Float8E4M3FNType>(element);
+    mantissa = e4m3 ? 3 : 2, bias = e4m3 ? 7 : 15, largest = e4m3 ? 0x7e : 0x7b, nan = 0x7f;
+  }
+};
+
+// Its bits (low byte of an i32) to f32, as for f16; above the largest finite value stand infinity and NaN, or NaN
+// alone.
+Value float8ToFloat(const Writer &w, Value bits, const Float8 &format) {
+  Value magnitude = w.andN(bits, w.n(0x7f)), sign = w.shl(w.andN(bits, w.n(0x80)), 24);
+  Value moved = w.shl(magnitude, 23 - format.mantissa);
+  Value scaled = w.mul(w.fromBits(moved), w.k(std::ldexp(1.0, 127 - format.bias)));
+  Value special = format.mantissa == 3 ? w.n(0x7fc00000) : w.orN(moved, w.n(0x7f800000));
+  Value value = w.select(w.gtN(magnitude, w.n(format.largest)), special, w.bits(scaled));
+  return w.fromBits(w.orN(value, sign));
+}
+
+// f32 to its bits, to nearest even, as for f16; what is too large becomes the largest finite value.
+Value floatToFloat8(const Writer &w, Value x, const Float8 &format) {
+  Value sign = w.andN(w.shr(w.bits(x), 24), w.n(0x80)), magnitude = w.andN(w.bits(x), w.n(0x7fffffff));
+  int drop = 23 - format.mantissa, rebias = 127 - format.bias;
+  Value odd = w.andN(w.shr(magnitude, drop), w.n(1));
+  Value normal = w.shr(w.addN(w.addN(magnitude, w.n((1 << (drop - 1)) - 1)), odd), drop);
+  normal = w.subN(normal, w.n(rebias << format.mantissa));
+  // A float whose ulp is the smallest subnormal.
+  Value magic = w.k(std::ldexp(1.0, 24 - format.bias - format.mantissa));
+  Value subnormal = w.subN(w.bits(w.add(w.fromBits(magnitude), magic)), w.bits(magic));
+  Value value = w.select(w.gtN(w.n((rebias + 1) << 23), magnitude), subnormal, normal);
+  value = w.select(w.gtN(value, w.n(format.largest)), w.n(format.largest), value);
+  value = w.select(w.gtN(magnitude, w.n(0x7f800000)), w.n(format.nan), value);
+  return w.orN(value, sign);
+}
+
+bool isFloat8(Type element) { return isa<Float8E4M3FNType, Float8E5M2Type>(element); }
+
 bool isHalf(Type type) {
   Type element = getElementTypeOrSelf(type);
   return element.isF16() || element.isBF16();
@@ -216,17 +254,18 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   }
   bool asBits(Type type) const {
     Type element = getElementTypeOrSelf(type);
-    return (element.isBF16() && !hasBrain) || (element.isF16() && !hasHalf);
+    return isFloat8(element) || (element.isBF16() && !hasBrain) || (element.isF16() && !hasHalf);
   }
   void retype(Value value) {
     if (asBits(value.getType()))
-      value.setType(withElement(value.getType(), IntegerType::get(&getContext(), 16)));
+      value.setType(withElement(value.getType(),
+                                IntegerType::get(&getContext(), getElementTypeOrSelf(value).getIntOrFloatBitWidth())));
   }
   static TypedAttr bitsOf(TypedAttr value) {
-    auto i16 = IntegerType::get(value.getContext(), 16);
+    auto bits = IntegerType::get(value.getContext(), getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth());
     if (auto dense = dyn_cast<DenseFPElementsAttr>(value))
-      return dense.mapValues(i16, [](const APFloat &x) { return x.bitcastToAPInt(); });
-    return IntegerAttr::get(i16, cast<FloatAttr>(value).getValue().bitcastToAPInt());
+      return dense.mapValues(bits, [](const APFloat &x) { return x.bitcastToAPInt(); });
+    return IntegerAttr::get(bits, cast<FloatAttr>(value).getValue().bitcastToAPInt());
   }
 
   // Arithmetic on halves happens in f32 and is rounded after each operation.
@@ -296,17 +335,23 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   Value extend(const Writer &w, Value x) {
     if (!asBits(x.getType()))
       return {};
-    Value bits = arith::BitcastOp::create(w.b, w.loc, w.shaped(w.b.getI16Type()), x);
+    Type element = getElementTypeOrSelf(x.getType());
+    Value bits = arith::BitcastOp::create(w.b, w.loc, w.shaped(w.b.getIntegerType(element.getIntOrFloatBitWidth())), x);
     bits = arith::ExtUIOp::create(w.b, w.loc, w.i(), bits);
-    return getElementTypeOrSelf(x.getType()).isF16() ? halfToFloat(w, bits) : w.fromBits(w.shl(bits, 16));
+    if (isFloat8(element))
+      return float8ToFloat(w, bits, Float8(element));
+    return element.isF16() ? halfToFloat(w, bits) : w.fromBits(w.shl(bits, 16));
   }
 
   Value truncate(const Writer &w, Value x, Type to) {
     if (!asBits(to))
       return {};
     Type element = getElementTypeOrSelf(to);
-    Value bits = element.isF16() ? floatToHalf(w, x) : floatToBrain(w, x);
-    Value narrow = arith::TruncIOp::create(w.b, w.loc, w.shaped(w.b.getI16Type()), bits);
+    Value bits = isFloat8(element) ? floatToFloat8(w, x, Float8(element))
+                 : element.isF16() ? floatToHalf(w, x)
+                                   : floatToBrain(w, x);
+    Type stored = w.shaped(w.b.getIntegerType(element.getIntOrFloatBitWidth()));
+    Value narrow = arith::TruncIOp::create(w.b, w.loc, stored, bits);
     return arith::BitcastOp::create(w.b, w.loc, to, narrow);
   }
 };

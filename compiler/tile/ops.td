@@ -133,8 +133,9 @@ def Tile_TransOp : Tile_Op<"trans", [Pure]> {
 
 def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let summary = "acc + lhs . rhs, with k added in ascending order; [M,K] x [K,N] + [M,N]";
+  let description = "tf32: a target may round f32 operands to 10 bits of mantissa (to nearest, ties away from zero).";
   let arguments = (ins AnyStaticShapeTensor:$lhs, AnyStaticShapeTensor:$rhs, AnyStaticShapeTensor:$acc,
-                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned);
+                       UnitAttr:$lhs_unsigned, UnitAttr:$rhs_unsigned, UnitAttr:$tf32);
   let results = (outs AnyStaticShapeTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs `,` $acc attr-dict `:` type($lhs) `,` type($rhs) `->` type($acc)";
   let hasVerifier = 1;

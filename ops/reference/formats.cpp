@@ -1,4 +1,5 @@
 #include "ops/reference/formats.h"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -43,10 +44,42 @@ uint16_t toBf16(float value) {
   return uint16_t(kept + (dropped > 0x8000 || (dropped == 0x8000 && (kept & 1))));
 }
 
+float fromFloat8(DType dtype, uint8_t bits) {
+  int mantissaBits = dtype == e4m3 ? 3 : 2, bias = dtype == e4m3 ? 7 : 15;
+  int magnitude = bits & 0x7f, exponent = magnitude >> mantissaBits, mantissa = magnitude & ((1 << mantissaBits) - 1);
+  float sign = bits & 0x80 ? -1.0f : 1.0f;
+  if (dtype == e4m3 ? magnitude == 0x7f : magnitude > 0x7c)
+    return sign * NAN;
+  if (dtype == e5m2 && magnitude == 0x7c)
+    return sign * INFINITY;
+  int whole = exponent ? (1 << mantissaBits) + mantissa : mantissa;
+  return sign * std::ldexp(float(whole), std::max(exponent, 1) - bias - mantissaBits);
+}
+
+// The nearest of all finite codes, which ascend with their values.
+uint8_t toFloat8(DType dtype, float value) {
+  uint8_t sign = std::signbit(value) ? 0x80 : 0, best = 0;
+  if (std::isnan(value))
+    return sign | 0x7f;
+  int largest = dtype == e4m3 ? 0x7e : 0x7b;
+  double magnitude = std::min(std::fabs(double(value)), double(fromFloat8(dtype, uint8_t(largest))));
+  for (int code = 1; code <= largest; ++code) {
+    double here = std::fabs(fromFloat8(dtype, uint8_t(code)) - magnitude),
+           known = std::fabs(fromFloat8(dtype, best) - magnitude);
+    if (here < known || (here == known && code % 2 == 0))
+      best = uint8_t(code);
+  }
+  return sign | best;
+}
+
 std::vector<std::byte> encode(DType dtype, std::span<const float> values) {
   size_t width = info(dtype).bits / 8;
   std::vector<std::byte> bytes(values.size() * width);
   for (size_t i = 0; i < values.size(); ++i) {
+    if (isFloat8(dtype)) {
+      bytes[i] = std::byte(toFloat8(dtype, values[i]));
+      continue;
+    }
     uint16_t half = dtype == f16 ? toF16(values[i]) : toBf16(values[i]);
     std::memcpy(&bytes[i * width], width == 4 ? (const void *)&values[i] : (const void *)&half, width);
   }
@@ -58,7 +91,9 @@ std::vector<float> decode(DType dtype, std::span<const std::byte> bytes) {
   std::vector<float> values(bytes.size() / width);
   for (size_t i = 0; i < values.size(); ++i) {
     uint16_t half = 0;
-    if (width == 4)
+    if (isFloat8(dtype))
+      values[i] = fromFloat8(dtype, uint8_t(bytes[i]));
+    else if (width == 4)
       std::memcpy(&values[i], &bytes[i * 4], 4);
     else {
       std::memcpy(&half, &bytes[i * 2], 2);

@@ -13,8 +13,11 @@ float fromF16(uint16_t bits);
 uint16_t toF16(float value);
 float fromBf16(uint16_t bits);
 uint16_t toBf16(float value);
+// OCP OFP8 1.0: e4m3 or e5m2; narrowing rounds to nearest, ties to even, what is too large to the largest finite value.
+float fromFloat8(DType dtype, uint8_t bits);
+uint8_t toFloat8(DType dtype, float value);
 
-// Bytes of `values` as dtype (f32, f16, bf16), and back.
+// Bytes of `values` as dtype (f32, f16, bf16, e4m3, e5m2), and back.
 std::vector<std::byte> encode(DType dtype, std::span<const float> values);
 std::vector<float> decode(DType dtype, std::span<const std::byte> bytes);
 

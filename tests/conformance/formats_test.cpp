@@ -3,6 +3,8 @@
 #include "ops/quantize_blocks.h"
 #include "ops/reference/formats.h"
 #include "tests/conformance/on_target.h"
+#include <cmath>
+#include <numeric>
 
 using namespace tessera;
 using namespace tessera::conformance;
@@ -56,4 +58,52 @@ TEST_P(FormatsTest, QuantizeBlocksTakesZerosAndTies) {
   x[95] = 127.0f;
   for (DType format : ops::QuantizeBlocks::dtypes)
     checkBlocks(target(), format, x, 96);
+}
+
+// y = x.to(to), 16 columns a program.
+static std::vector<std::byte> converted(const Target &target, DType from, DType to, std::span<const std::byte> bytes) {
+  int64_t count = int64_t(bytes.size()) * 8 / info(from).bits;
+  Argument y = Argument::out(to, {count});
+  launch(target,
+         traceKernel("convert", std::string(name(from)) + std::string(name(to)),
+                     [&](dsl::Kernel &k) {
+                       dsl::Dim N = k.dims("N");
+                       dsl::Tensor x = k.in("x", from, {N}), out = k.out("y", to, {N});
+                       dsl::Range n = k.parallel(dsl::blocks(N, 128));
+                       store(out(n), load(x(n)).to(to));
+                     }),
+         {Argument::packed(from, {count}, bytes), y}); // as they are
+  std::span<std::byte> got = y.memory->span();
+  return {got.begin(), got.end()};
+}
+
+// Every code becomes its value, and values round to the nearest code: among them all ties, subnormals and overflows.
+TEST_P(FormatsTest, EightBitFloatsConvertExactly) {
+  for (DType format : {e4m3, e5m2}) {
+    std::vector<std::byte> codes(256);
+    std::ranges::generate(codes, [next = 0]() mutable { return std::byte(next++); });
+    std::vector<float> values = reference::decode(format, codes);
+    std::vector<float> wide = reference::decode(f32, converted(target(), format, f32, codes));
+    for (int i = 0; i < 256; ++i) {
+      bool bothNan = std::isnan(wide[i]) && std::isnan(values[i]);
+      EXPECT_TRUE(bothNan || wide[i] == values[i]) << name(format) << " code " << i;
+    }
+    std::vector<float> x = randomFloats(300, 11, 30);
+    for (int i = 0; i < 0x7a; ++i)
+      for (float sign : {1.0f, -1.0f}) {
+        x.push_back(sign * values[i]);
+        x.push_back(sign * (values[i] + values[i + 1]) / 2);                              // a tie
+        x.push_back(std::nextafter(sign * (values[i] + values[i + 1]) / 2, sign * 1e9f)); // just above it
+      }
+    x.insert(x.end(),
+             {448, 464, 480, 1e5f, 61440, 57344, 1e30f, INFINITY, -INFINITY, 0x1p-17f, 0x1p-18f, 1e-30f, -0.0f});
+    std::vector<std::byte> got = converted(target(), f32, format, reference::encode(f32, x)),
+                           want = reference::encode(format, x);
+    for (size_t i = 0; i < x.size(); ++i)
+      EXPECT_EQ(int(got[i]), int(want[i])) << name(format) << " of " << x[i];
+    std::vector<float> nan{NAN, -NAN};
+    for (float back : reference::decode(format, converted(target(), f32, format, reference::encode(f32, nan))))
+      EXPECT_TRUE(std::isnan(back)) << name(format);
+    EXPECT_EQ(converted(target(), format, f16, codes), converted(target(), f32, f16, reference::encode(f32, wide)));
+  }
 }

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <optional>
+#include <random>
 
 using namespace tessera;
 using namespace tessera::conformance;
@@ -28,6 +29,8 @@ static std::vector<float> rounded(DType dtype, std::vector<float> values) {
   return reference::decode(dtype, reference::encode(dtype, values));
 }
 
+static constexpr DType floatTypes[] = {f32, f16, bf16};
+
 static std::vector<float> runGemm(const Target &target, const ops::Gemm &op, MatmulShape s, ops::Gemm::Config config) {
   Argument c = Argument::out(op.out, {s.m, s.n});
   launch(target, trace(op, config),
@@ -46,14 +49,14 @@ static void checkGemm(const Target &target, DType dtype, MatmulShape s) {
 }
 
 TEST_P(GemmTest, AgreesWithTheOracle) {
-  for (DType dtype : ops::Gemm::dtypes)
+  for (DType dtype : floatTypes)
     for (MatmulShape s : {MatmulShape{1, 576, 576}, {7, 192, 576}, {64, 96, 128}, {9, 33, 65}, {1, 1, 1}, {17, 31, 7}})
       checkGemm(target(), dtype, s);
 }
 
 // Packed by its own op, a B in panels gives the same bits as B itself.
 TEST_P(GemmTest, PanelsChangeNoBit) {
-  for (DType dtype : ops::Gemm::dtypes)
+  for (DType dtype : floatTypes)
     for (MatmulShape s : {MatmulShape{7, 192, 64}, {13, 33, 65}, {1, 5, 9}}) {
       int64_t panel = ops::Gemm{}.defaultConfig(target()).bn, panels = (s.n + panel - 1) / panel;
       std::vector<float> b = rounded(dtype, randomFloats(s.k * s.n, 2));
@@ -72,7 +75,7 @@ TEST_P(GemmTest, PanelsChangeNoBit) {
 TEST_P(GemmTest, DISABLED_FullGrid) {
   std::pair<int64_t, int64_t> models[] = {{576, 576},    {1536, 576},  {576, 1536},   {4096, 4096}, {14336, 4096},
                                           {4096, 14336}, {1024, 4096}, {3584, 18944}, {8192, 1024}, {4224, 4160}};
-  for (DType dtype : ops::Gemm::dtypes)
+  for (DType dtype : floatTypes)
     for (auto [n, k] : models)
       for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 257, 289, 492, 952})
         if (m <= 17 || n * k <= 1536 * 576 || (m == 257 && n == 4224)) // the oracle is what takes long
@@ -100,6 +103,83 @@ TEST_P(GemmTest, HasTheSameBitsForEveryBlocking) {
   std::vector<float> first = runGemm(target(), {}, s, {.bm = 8, .bn = 32, .bk = 8});
   for (ops::Gemm::Config config : {ops::Gemm::Config{1, 32, 8}, {4, 16, 8}, {3, 32, 16}, {12, 32, 4}})
     EXPECT_EQ(runGemm(target(), {}, s, config), first) << configText(config);
+}
+
+// B as a `transposed` gemm takes it.
+static std::vector<float> turned(const std::vector<float> &b, MatmulShape s) {
+  std::vector<float> rows(b.size());
+  for (int64_t k = 0; k < s.k; ++k)
+    for (int64_t n = 0; n < s.n; ++n)
+      rows[n * s.k + k] = b[k * s.n + n];
+  return rows;
+}
+
+static constexpr MatmulShape narrowShapes[] = {{64, 96, 128}, {7, 192, 96}, {33, 40, 50}, {1, 1, 3}};
+
+// Sums of bytes are exact in i32, and scales apply to them in f32.
+TEST_P(GemmTest, BytesAreSummedExactly) {
+  for (bool transposed : {false, true})
+    for (MatmulShape s : narrowShapes) {
+      std::mt19937 random(uint32_t(s.m + s.k));
+      std::vector<int8_t> a(s.m * s.k), b(s.k * s.n);
+      for (std::vector<int8_t> *x : {&a, &b})
+        std::ranges::generate(*x, [&] { return int8_t(random()); });
+      std::vector<float> wide(b.begin(), b.end()), rows = transposed ? turned(wide, s) : wide;
+      std::vector<int8_t> given(rows.begin(), rows.end());
+      ops::Gemm op{.in = i8, .out = i32, .transposed = transposed};
+      Argument c = Argument::out(i32, {s.m, s.n});
+      Shape shape = transposed ? Shape{s.n, s.k} : Shape{s.k, s.n};
+      launch(target(), trace(op, op.defaultConfig(target())),
+             {Argument::in({s.m, s.k}, a), Argument::in(shape, given), c});
+      std::vector<double> exact = reference::gemm<double>(s, std::vector<double>(a.begin(), a.end()), widen(wide));
+      std::vector<int32_t> sums = c.as<int32_t>();
+      EXPECT_EQ(std::vector<double>(sums.begin(), sums.end()), exact) << text(s) << (transposed ? " transposed" : "");
+
+      ops::Gemm scaling{.in = i8, .out = f32, .transposed = transposed, .scaled = true};
+      std::vector<float> row = randomFloats(s.m, 8), column = randomFloats(s.n, 9);
+      Argument scaled = Argument::out(f32, {s.m, s.n});
+      launch(target(), trace(scaling, scaling.defaultConfig(target())),
+             {Argument::in({s.m, s.k}, a), Argument::in(shape, given), Argument::in(f32, {s.m}, row),
+              Argument::in(f32, {s.n}, column), scaled});
+      std::vector<float> values = scaled.floats();
+      for (int64_t i = 0; i < s.m * s.n; ++i)
+        ASSERT_EQ(values[i], float(exact[i]) * row[i / s.n] * column[i % s.n]) << text(s) << " " << i;
+    }
+}
+
+TEST_P(GemmTest, EightBitFloatsAgreeWithTheOracle) {
+  if (!target().has("fp8"))
+    GTEST_SKIP() << "refused: see tests/errors";
+  for (DType dtype : {e4m3, e5m2})
+    for (bool transposed : {false, true})
+      for (MatmulShape s : narrowShapes) {
+        ops::Gemm op{.in = dtype, .out = f32, .transposed = transposed};
+        std::vector<float> a = randomFloats(s.m * s.k, 1), b = randomFloats(s.k * s.n, 2);
+        Argument c = Argument::out(f32, {s.m, s.n});
+        launch(target(), trace(op, op.defaultConfig(target())),
+               {Argument::in(dtype, {s.m, s.k}, a),
+                Argument::in(dtype, transposed ? Shape{s.n, s.k} : Shape{s.k, s.n}, transposed ? turned(b, s) : b), c});
+        EXPECT_LE(
+            reference::nmse(c.floats(), reference::gemm<double>(s, widen(rounded(dtype, a)), widen(rounded(dtype, b)))),
+            1e-6)
+            << name(dtype) << " " << text(s) << (transposed ? " transposed" : "");
+      }
+}
+
+// Operands of 10 bits of mantissa are within 2^-11 of themselves, so a product is within 2^-10.
+TEST_P(GemmTest, Tf32IsWithinItsRounding) {
+  for (MatmulShape s : narrowShapes) {
+    ops::Gemm op{.in = f32, .out = f32, .precision = dsl::Precision::tf32};
+    std::vector<float> c = runGemm(target(), op, s, op.defaultConfig(target(), s.m));
+    std::vector<double> a = widen(randomFloats(s.m * s.k, 1)), b = widen(randomFloats(s.k * s.n, 2)), sizes[] = {a, b};
+    for (std::vector<double> &values : sizes)
+      std::ranges::transform(values, values.begin(), [](double x) { return std::fabs(x); });
+    std::vector<double> exact = reference::gemm<double>(s, a, b), most = reference::gemm<double>(s, sizes[0], sizes[1]);
+    double unit = target().has("tf32_mma") ? 0x1p-10 : 0x1p-20, worst = 0;
+    for (int64_t i = 0; i < s.m * s.n; ++i)
+      worst = std::max(worst, std::fabs(c[i] - exact[i]) / most[i]);
+    EXPECT_LE(worst, unit * 1.01) << text(s);
+  }
 }
 
 // ---- weights as files store them ----

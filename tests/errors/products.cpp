@@ -15,12 +15,12 @@ Table products() {
                  dot(zeros({16, 32}), zeros({32})); // error-line
                }},
               {"a dot of two dtypes",
-               "dot cannot multiply 16x32xf16 by 32x16xf32: it takes two of f32, f16 or bf16, or u8 and i8",
+               "dot cannot multiply 16x32xf16 by 32x16xf32: it takes two of f32, f16, bf16, e4m3 or e5m2, or u8 and i8",
                [](Kernel &) {
                  dot(zeros({16, 32}, f16), zeros({32, 16})); // error-line
                }},
               {"a dot of wide integers",
-               "dot cannot multiply 16x32xi32 by 32x16xi32: it takes two of f32, f16 or bf16, or u8 and i8",
+               "dot cannot multiply 16x32xi32 by 32x16xi32: it takes two of f32, f16, bf16, e4m3 or e5m2, or u8 and i8",
                [](Kernel &) {
                  dot(zeros({16, 32}, i32), zeros({32, 16}, i32)); // error-line
                }},

@@ -47,6 +47,19 @@ Table gpuTargets() {
              Tile turned = trans(load(A(m, n))); // error-line
              store(C(n, m), turned);
            }},
+          {"a product of 8-bit floats on a chip without them",
+           "target t4 has no products of 8-bit floats, as l4, l40s, h100, h100-pcie, h200 have; convert the operands "
+           "with "
+           ".to(f16)",
+           [](Kernel &k) {
+             auto [M, N] = k.dims("M", "N");
+             Tensor A = k.in("A", e4m3, {M, 32});
+             Tensor B = k.in("B", e4m3, {32, N});
+             Tensor C = k.out("C", f32, {M, N});
+             auto [m, n] = k.parallel(blocks(M, 32), blocks(N, 32));
+             Tile product = dot(load(A(m, all)), load(B(all, n))); // error-line
+             store(C(m, n), product);
+           }},
           {"a dot that unrolls too far for a thread",
            "this dot of depth 64 into 128x128xf32 unrolls to 8192 matrix or scalar multiply-adds; target t4 takes 4096",
            [](Kernel &k) {

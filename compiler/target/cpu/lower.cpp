@@ -17,9 +17,10 @@ Type CpuLowering::registerType(Type type) {
     return b.getI64Type();
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
-    return type;
+    return heldType(type);
   int lanes = tile::layoutOf(tensor).lanes();
-  return lanes == 1 ? tensor.getElementType() : VectorType::get({lanes}, tensor.getElementType());
+  Type element = heldType(tensor.getElementType());
+  return lanes == 1 ? element : VectorType::get({lanes}, element);
 }
 
 // Reads dims, pointers and scalars from the argument slots, in the order that base/artifact.h states.

@@ -329,7 +329,7 @@ void CpuLowering::lowerStore(tile::StoreOp op) {
   const Registers &values = regs(op.getValue());
   if (op.getMask())
     a.mask = &regs(op.getMask());
-  Type element = getElementTypeOrSelf(op.getValue().getType());
+  Type element = getElementTypeOrSelf(values.front().getType());
   bool consecutive = lanesAreConsecutive(op, layout);
   explain(op, layout, consecutive, "store");
   for (int64_t r = 0; r < layout.registers(); ++r) {

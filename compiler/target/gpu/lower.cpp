@@ -17,7 +17,7 @@ Type GpuLowering::registerType(Type type) {
   if (type.isIndex())
     return b.getI64Type();
   auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor ? tensor.getElementType() : type;
+  return heldType(tensor ? tensor.getElementType() : type);
 }
 
 Value GpuLowering::constantI32(int64_t value) {

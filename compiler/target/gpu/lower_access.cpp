@@ -25,7 +25,7 @@ GpuLowering::Address GpuLowering::addressOf(Operation *access, const Layout &lay
   Address a{.loc = loc, .layout = layout, .axes = tile::axesOf(access)};
   a.sizes = extents.find(view)->second;
   a.pure = kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr) == "in";
-  a.element = tile::viewOf(access).getElementType();
+  a.element = heldType(tile::viewOf(access).getElementType());
   for (const tile::AxisAccess &axis : a.axes)
     a.origins.push_back(axis.index && axis.kind != tile::Subscript::each ? scalar(axis.index) : Value());
   a.base = scalar(view);

@@ -9,21 +9,40 @@ namespace tessera::gpu {
 
 namespace {
 
-// PTX ISA, "Data Movement and Conversion Instructions: cvt". Two f32 become one word of two narrow elements, the second
-// argument the low one.
+// PTX ISA, "Data Movement and Conversion Instructions: cvt". Narrowing takes two f32, the second one the low element;
+// widening gives two f16.
 struct PairConversion {
-  DType to;
+  DType from, to;
   std::string_view intrinsic;
   std::string_view needs; // an ability of Target::gpu
 };
-constexpr std::array narrowing = {
-    PairConversion{f16, "llvm.nvvm.ff2f16x2.rn", "cvt_x2"},
-    PairConversion{bf16, "llvm.nvvm.ff2bf16x2.rn", "cvt_x2"},
+constexpr std::array pairs = {
+    PairConversion{f32, f16, "llvm.nvvm.ff2f16x2.rn", "cvt_x2"},
+    PairConversion{f32, bf16, "llvm.nvvm.ff2bf16x2.rn", "cvt_x2"},
+    PairConversion{f32, e4m3, "llvm.nvvm.ff.to.e4m3x2.rn", "fp8"},
+    PairConversion{f32, e5m2, "llvm.nvvm.ff.to.e5m2x2.rn", "fp8"},
+    PairConversion{e4m3, f32, "llvm.nvvm.e4m3x2.to.f16x2.rn", "fp8"},
+    PairConversion{e5m2, f32, "llvm.nvvm.e5m2x2.to.f16x2.rn", "fp8"},
 };
 
-const PairConversion *narrowingTo(const Target &target, Type element) {
-  for (const PairConversion &row : narrowing)
-    if (((row.to == f16 && element.isF16()) || (row.to == bf16 && element.isBF16())) && target.has(row.needs))
+bool isOf(Type element, DType dtype) {
+  switch (dtype) {
+  case f16:
+    return element.isF16();
+  case bf16:
+    return element.isBF16();
+  case e4m3:
+    return isa<Float8E4M3FNType>(element);
+  case e5m2:
+    return isa<Float8E5M2Type>(element);
+  default:
+    return element.isF32();
+  }
+}
+
+const PairConversion *find(const Target &target, Type from, Type to) {
+  for (const PairConversion &row : pairs)
+    if (isOf(from, row.from) && isOf(to, row.to) && target.has(row.needs))
       return &row;
   return nullptr;
 }
@@ -32,23 +51,39 @@ const PairConversion *narrowingTo(const Target &target, Type element) {
 
 // Registers in pairs: neighbours in a register number are neighbours in a packed word wherever a word is packed.
 LogicalResult GpuLowering::lowerElementwise(Operation *op) {
-  auto truncate = dyn_cast<arith::TruncFOp>(op);
-  auto tensor = dyn_cast<RankedTensorType>(op->getNumResults() ? op->getResult(0).getType() : Type());
-  if (!truncate || !tensor || !getElementTypeOrSelf(truncate.getIn()).isF32())
+  if (!isa<arith::TruncFOp, arith::ExtFOp>(op))
     return Lowering::lowerElementwise(op);
-  const PairConversion *row = narrowingTo(target, tensor.getElementType());
-  const Registers in = regs(truncate.getIn());
+  Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
+  const Registers in = regs(op->getOperand(0));
+  const PairConversion *row = find(target, from, to);
   if (!row || in.size() % 2)
     return Lowering::lowerElementwise(op);
   Location loc = op->getLoc();
-  auto pair = VectorType::get({2}, tensor.getElementType());
+  StringRef name(row->intrinsic.data(), row->intrinsic.size());
+  Type held = heldType(to), bytes = VectorType::get({2}, b.getI8Type());
+  auto element = [&](Value pair, int64_t i) -> Value {
+    return LLVM::ExtractElementOp::create(b, loc, pair, constantI32(i));
+  };
   Registers out;
   for (size_t r = 0; r < in.size(); r += 2) {
-    Value both = intrinsic({row->intrinsic.data(), row->intrinsic.size()}, pair, {in[r + 1], in[r]});
+    if (isa<arith::ExtFOp>(op)) {
+      Value word = LLVM::PoisonOp::create(b, loc, bytes);
+      for (int64_t i = 0; i < 2; ++i)
+        word = LLVM::InsertElementOp::create(b, loc, word, in[r + i], constantI32(i));
+      word = LLVM::BitcastOp::create(b, loc, b.getI16Type(), word);
+      Value halves = intrinsic(name, VectorType::get({2}, b.getF16Type()), word);
+      for (int64_t i = 0; i < 2; ++i)
+        out.push_back(arith::ExtFOp::create(b, loc, to, element(halves, i)));
+      continue;
+    }
+    bool isByte = held.isInteger(8);
+    Value both = intrinsic(name, isByte ? b.getI16Type() : Type(VectorType::get({2}, held)), {in[r + 1], in[r]});
+    if (isByte)
+      both = LLVM::BitcastOp::create(b, loc, bytes, both);
     for (int64_t i = 0; i < 2; ++i)
-      out.push_back(LLVM::ExtractElementOp::create(b, loc, both, constantI32(i)));
+      out.push_back(element(both, i));
   }
-  registers[truncate.getResult()] = out;
+  registers[op->getResult(0)] = out;
   return success();
 }
 

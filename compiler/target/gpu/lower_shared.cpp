@@ -79,6 +79,7 @@ static int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
 void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   auto type = cast<RankedTensorType>(op.getValue().getType());
   Layout layout = tile::layoutOf(type);
+  Type element = heldType(type.getElementType());
   Location loc = op.getLoc();
   SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
@@ -87,7 +88,7 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
     for (int64_t r = 0; r < layout.registers(); r += vector) {
       Value value = values[r];
       if (vector > 1) {
-        value = LLVM::PoisonOp::create(b, loc, VectorType::get({vector}, type.getElementType()));
+        value = LLVM::PoisonOp::create(b, loc, VectorType::get({vector}, element));
         for (int64_t i = 0; i < vector; ++i)
           value = LLVM::InsertElementOp::create(b, loc, value, values[r + i], constantI32(i));
       }
@@ -111,12 +112,13 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
     return;
   auto type = cast<RankedTensorType>(op.getType());
   Layout layout = tile::layoutOf(type);
+  Type element = heldType(type.getElementType());
   Location loc = op.getLoc();
   SharedAddress from(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   Registers out;
   for (int64_t r = 0; r < layout.registers(); r += vector) {
-    Type each = vector > 1 ? Type(VectorType::get({vector}, type.getElementType())) : type.getElementType();
+    Type each = vector > 1 ? Type(VectorType::get({vector}, element)) : element;
     Value loaded = LLVM::LoadOp::create(b, loc, each, from.pointer(layout.at(r, 0)), vector * bytes);
     for (int64_t i = 0; i < vector; ++i)
       out.push_back(vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, constantI32(i)).getResult() : loaded);
@@ -191,7 +193,7 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
       loaded.push_back(count == 1 ? all : LLVM::ExtractValueOp::create(b, loc, all, i).getResult());
     first += count;
   }
-  registers[op] = unpackWords(b, loc, loaded, type.getElementType());
+  registers[op] = unpackWords(b, loc, loaded, heldType(type.getElementType()));
   op.emitRemark() << "ldmatrix" << (transposed ? ", transposed" : "") << ": " << words
                   << " 8 x 16-byte matrices a warp";
   return true;

@@ -13,6 +13,9 @@ static constexpr std::array rows = {
     MmaOp{"llvm.nvvm.mma.m16n8k16.row.col.f32.f32", f16, f16, f32, 16, 8, 16, "f16_mma"},
     MmaOp{"llvm.nvvm.mma.m16n8k8.row.col.f32.f32", f16, f16, f32, 16, 8, 8, "f16_mma_k8"},
     MmaOp{"llvm.nvvm.mma.m16n8k16.row.col.bf16", bf16, bf16, f32, 16, 8, 16, "bf16"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.f32.e4m3.e4m3.f32", e4m3, e4m3, f32, 16, 8, 32, "fp8"},
+    MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.f32.e5m2.e5m2.f32", e5m2, e5m2, f32, 16, 8, 32, "fp8"},
+    MmaOp{"llvm.nvvm.mma.m16n8k8.row.col.tf32", f32, f32, f32, 16, 8, 8, "tf32_mma", true},
     MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.s8", i8, i8, i32, 16, 8, 32, "s8_mma"},
     MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.s8.u8", i8, u8, i32, 16, 8, 32, "s8_mma"},
     MmaOp{"llvm.nvvm.mma.m16n8k32.row.col.u8.s8", u8, i8, i32, 16, 8, 32, "s8_mma"},
@@ -36,6 +39,10 @@ static std::optional<DType> operandType(Type element, bool isUnsigned) {
     return f16;
   if (element.isBF16())
     return bf16;
+  if (isa<Float8E4M3FNType>(element))
+    return e4m3;
+  if (isa<Float8E5M2Type>(element))
+    return e5m2;
   if (element.isInteger(32))
     return i32;
   if (element.isInteger(8))
@@ -49,7 +56,8 @@ const MmaOp *chooseMma(const Target &target, tile::DotOp dot) {
        rhsType = operandType(rhs.getElementType(), dot.getRhsUnsigned());
   for (const MmaOp &row : rows)
     if (row.lhs == lhsType && row.rhs == rhsType && (row.needs.empty() || target.has(row.needs)) &&
-        lhs.getDimSize(0) % row.m == 0 && rhs.getDimSize(1) % row.n == 0 && lhs.getDimSize(1) % row.k == 0)
+        (!row.tf32 || dot.getTf32()) && lhs.getDimSize(0) % row.m == 0 && rhs.getDimSize(1) % row.n == 0 &&
+        lhs.getDimSize(1) % row.k == 0)
       return &row;
   return nullptr;
 }
@@ -180,6 +188,11 @@ static Value asI32(OpBuilder &b, Location loc, Value word) {
   return word.getType() == b.getI32Type() ? word : LLVM::BitcastOp::create(b, loc, b.getI32Type(), word).getResult();
 }
 
+// mma reads the upper 19 bits: without rounding first it would cut.
+static Value roundTf32(OpBuilder &b, Location loc, Value x) {
+  return LLVM::CallIntrinsicOp::create(b, loc, b.getI32Type(), b.getStringAttr("llvm.nvvm.f2tf32.rna"), x).getResult(0);
+}
+
 void emitMma(OpBuilder &b, Location loc, const MmaOp &op, ValueRange lhs, ValueRange rhs, MutableArrayRef<Value> acc) {
   if (op.k == 1) {
     acc[0] = op.lhs == f32
@@ -190,7 +203,7 @@ void emitMma(OpBuilder &b, Location loc, const MmaOp &op, ValueRange lhs, ValueR
   SmallVector<Value> operands;
   for (ValueRange side : {lhs, rhs})
     for (Value word : packWords(b, loc, side))
-      operands.push_back(op.lhs == f16 ? word : asI32(b, loc, word));
+      operands.push_back(op.lhs == f16 ? word : op.tf32 ? roundTf32(b, loc, word) : asI32(b, loc, word));
   llvm::append_range(operands, acc);
   auto call = [&](Type result) {
     return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(StringRef(op.name.data(), op.name.size())),

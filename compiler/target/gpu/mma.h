@@ -13,6 +13,7 @@ struct MmaOp {
   DType lhs, rhs, acc;
   int m, n, k;
   std::string_view needs; // an ability of Target::gpu; empty = every target
+  bool tf32 = false;      // rounds f32 operands to tf32: only for dots that allow it
   bool matrix() const { return m > 1; }
 };
 
