@@ -57,7 +57,7 @@ Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
   for (const ops::OpInfo &op : ops::all()) {
     if (!options.op.empty() && op.name != options.op)
       continue;
-    std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
+    std::vector<DType> dtypes = dtypesOf(op, target);
     if (options.dtype)
       dtypes = {*options.dtype};
     for (DType dtype : dtypes)

@@ -45,16 +45,13 @@ Status benchOps(const OpBenchOptions &options, const std::function<bool(const Op
     if (!options.op.empty() && op.name != options.op)
       continue;
     std::vector<ops::Sizes> cases = options.sizes.empty() ? casesOf(op) : std::vector{options.sizes};
-    std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
+    std::vector<DType> dtypes = dtypesOf(op, device.target());
     if (options.dtype)
       dtypes = {*options.dtype};
-    for (DType dtype : dtypes) {
-      if (!options.dtype && isFloat8(dtype) && !device.target().has("fp8"))
-        continue; // refused by compile()
+    for (DType dtype : dtypes)
       for (const ops::Sizes &sizes : cases)
         if (!done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats))))
           return {};
-    }
   }
   return {};
 }

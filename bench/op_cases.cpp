@@ -7,6 +7,12 @@
 namespace tessera::bench {
 using ops::Sizes;
 
+std::vector<DType> dtypesOf(const ops::OpInfo &op, const Target &target) {
+  std::vector<DType> dtypes(op.dtypes.begin(), op.dtypes.end());
+  std::erase_if(dtypes, [&](DType dtype) { return op.name == "gemm" && isFloat8(dtype) && !target.has("fp8"); });
+  return dtypes;
+}
+
 std::vector<Sizes> casesOf(const ops::OpInfo &op) {
   static const std::map<std::string_view, std::vector<Sizes>> cases = {
       {"gemm", {{{"M", 64}, {"N", 576}, {"K", 576}}, {}, {{"M", 1024}, {"N", 1024}, {"K", 1024}}}},

@@ -9,6 +9,9 @@ namespace tessera::bench {
 // Sizes over the op's default shape, one a case: what the demo model does in decoding and prefill, and larger ones.
 std::vector<ops::Sizes> casesOf(const ops::OpInfo &op);
 
+// The op's dtypes that the target's compiler takes.
+std::vector<DType> dtypesOf(const ops::OpInfo &op, const Target &target);
+
 // The op's default shape with `over` put over it.
 ops::Sizes sizesOf(const ops::OpInfo &op, const ops::Sizes &over);
 // "M=512,N=512" for reports: what is 0 is an option that is off, and is left out.
