@@ -1,5 +1,6 @@
 #include "ops/attention.h"
 #include "ops/softmax_state.h"
+#include <bit>
 #include <cmath>
 
 namespace tessera::ops {
@@ -13,7 +14,9 @@ bool Attention::accepts(Kernel &k, const Config &c) const {
                    "attention's splits are whole steps of " + std::to_string(c.bn * c.blocks) +
                        " positions, but split is " + std::to_string(split)) &&
          k.require(!partial || (split > 0 && !score.sinks),
-                   "attention in parts takes a split and leaves sinks to attention_merge");
+                   "attention in parts takes a split and leaves sinks to attention_merge") &&
+         k.require(compute == f32 || compute == f16 || compute == bf16,
+                   "attention computes in f32, f16 or bf16, not in " + std::string(tessera::name(compute)));
 }
 
 // O = softmax(f(q · kᵀ)) · v with K and V in pages. One program owns bm queries of bh heads that share a kv head: their
@@ -24,7 +27,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     return;
   int64_t group = heads / kvHeads, rows = c.bm * c.bh, d = headDim;
   auto [batch, queries, pages, slots] = k.dims("batch", "queries", "pages", "slots");
-  Tensor q = k.in("q", f32, {batch, queries, heads, d});
+  Tensor q = k.in("q", compute, {batch, queries, heads, d});
   Tensor K =
       keyColumns ? k.in("K", cache, {pages, kvHeads, d, pageSize}) : k.in("K", cache, {pages, kvHeads, pageSize, d});
   Tensor V = k.in("V", cache, {pages, kvHeads, pageSize, d});
@@ -34,7 +37,7 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tensor sinks = score.sinks ? k.in("sinks", f32, {heads}) : Tensor();
   Size splits = partial ? Size(k.dims("splits")) : Size(1);
   Tensor o =
-      partial ? k.out("acc", f32, {batch, queries, heads, splits, d}) : k.out("o", f32, {batch, queries, heads, d});
+      partial ? k.out("acc", f32, {batch, queries, heads, splits, d}) : k.out("o", compute, {batch, queries, heads, d});
   Tensor stats = partial ? k.out("stats", f32, {batch, queries, heads, splits, 2}) : Tensor();
 
   auto [b, kvHead, part, inGroup, m] =
@@ -69,13 +72,13 @@ void Attention::define(Kernel &k, const Config &c) const {
     if (pageSize % c.bn == 0) {
       Tile page = load(table(b, min(s.origin / pageSize, slots - 1))); // blocks past the end are masked, not read
       Range slot = s + (s.origin % pageSize - s.origin);
-      Tile key =
-          keyColumns ? load(K(page, kvHead, all, slot)).to(f32) : trans(load(K(page, kvHead, slot, all)).to(f32));
-      return {key, load(V(page, kvHead, slot, all)).to(f32)};
+      Tile key = keyColumns ? load(K(page, kvHead, all, slot)).to(compute)
+                            : trans(load(K(page, kvHead, slot, all)).to(compute));
+      return {key, load(V(page, kvHead, slot, all)).to(compute)};
     }
     Tile page = load(table(b, s.pos() / pageSize), s.pos() < len), slot = s.pos() % pageSize;
-    Tile key = load(keyColumns ? K(page, kvHead, all, slot) : K(page, kvHead, slot, all), s.col() < len).to(f32);
-    return {trans(key), load(V(page, kvHead, slot, all), s.col() < len).to(f32)};
+    Tile key = load(keyColumns ? K(page, kvHead, all, slot) : K(page, kvHead, slot, all), s.col() < len).to(compute);
+    return {trans(key), load(V(page, kvHead, slot, all), s.col() < len).to(compute)};
   };
   // Several blocks at once, so that their products are independent. den is kept lane by lane, [rows, bn].
   auto step = [&](Range s, const SoftmaxState &seen) -> SoftmaxState {
@@ -92,7 +95,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     Tile keep = exp2(seen[2] - top), acc = seen[0] * keep, den = seen[1] * keep;
     for (int i = 0; i < c.blocks; ++i) {
       Tile p = exp2(score[i] - top);
-      acc = dot(p, value[i], acc);
+      acc = dot(p.to(compute), value[i], acc);
       den = den + p;
     }
     return {acc, den, top};
@@ -131,7 +134,15 @@ void Attention::define(Kernel &k, const Config &c) const {
     SoftmaxState all = attend(begin, end);
     total = score.sinks ? merged(total, all) : all;
   }
-  store(o(b, m, h, all), reshape(mean(total), {c.bm, c.bh, d}));
+  store(o(b, m, h, all), reshape(mean(total).to(compute), {c.bm, c.bh, d}));
+}
+
+// Rows in sixteens. Few queries stack the heads of a group, even if some rows then have none; many take a head alone,
+// 16 rows for each of four warps, which leaves registers for a head of 128.
+static Attention::Config onTensorCores(int group, int headDim, int64_t queries) {
+  int bh = queries >= 32 ? 1 : int(std::min<int64_t>(std::bit_ceil(unsigned(group)), 16));
+  int rows = queries >= 64 && headDim <= 128 ? 64 : queries >= 32 ? 32 : 16;
+  return {.bh = bh, .bm = rows / bh, .bn = headDim <= 64 ? 64 : 32, .blocks = 1};
 }
 
 // Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:
@@ -139,6 +150,8 @@ void Attention::define(Kernel &k, const Config &c) const {
 // decode 8 to 18 % faster, but round otherwise: see docs/design/0005-operators.md.
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
+  if (target.vendor != Vendor::cpu && (compute == f16 || (compute == bf16 && target.has("bf16"))))
+    return onTensorCores(group, headDim, queries);
   if (target.vendor != Vendor::cpu)
     bn = 32;
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
@@ -148,9 +161,10 @@ Attention::Config Attention::defaultConfig(const Target &target, int64_t queries
 }
 
 Sizes Attention::sizes() {
-  return {{"batch", 1},    {"queries", 1},   {"pages", 64},  {"slots", 64}, {"heads", 9},     {"kvHeads", 3},
-          {"headDim", 64}, {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},  {"causal", 1},    {"window", 0},
-          {"sinks", 0},    {"split", 0},     {"partial", 0}, {"splits", 1}, {"keyColumns", 0}};
+  return {{"batch", 1},   {"queries", 1},    {"pages", 64},    {"slots", 64},  {"heads", 9},
+          {"kvHeads", 3}, {"headDim", 64},   {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},
+          {"causal", 1},  {"window", 0},     {"sinks", 0},     {"split", 0},   {"partial", 0},
+          {"splits", 1},  {"keyColumns", 0}, {"f16", 0},       {"bf16", 0}};
 }
 
 Attention Attention::of(DType dtype, const Sizes &s) {
@@ -159,8 +173,18 @@ Attention Attention::of(DType dtype, const Sizes &s) {
                      .causal = at(s, "causal") != 0,
                      .window = int(at(s, "window")),
                      .sinks = at(s, "sinks") != 0};
-  return {int(at(s, "heads")), int(at(s, "kvHeads")), int(at(s, "headDim")),   int(at(s, "pageSize")), dtype, score,
-          int(at(s, "split")), at(s, "partial") != 0, at(s, "keyColumns") != 0};
+  return {int(at(s, "heads")),
+          int(at(s, "kvHeads")),
+          int(at(s, "headDim")),
+          int(at(s, "pageSize")),
+          dtype,
+          score,
+          int(at(s, "split")),
+          at(s, "partial") != 0,
+          at(s, "keyColumns") != 0,
+          at(s, "f16")    ? f16
+          : at(s, "bf16") ? bf16
+                          : f32};
 }
 
 // Of sequences that fill their slots; a causal mask halves the square of the queries among themselves, and a window
@@ -174,7 +198,9 @@ Cost Attention::cost(const Sizes &s) const {
   }
   double out = partial ? double(at(s, "splits")) * (headDim + 2) : headDim;
   return {4 * batch * heads * headDim * visible,
-          batch * (headDim * 2 * read * kvHeads * info(cache).bits / 8 + queries * heads * 4 * (headDim + out))};
+          batch *
+              (headDim * 2 * read * kvHeads * info(cache).bits / 8 +
+               queries * heads * (headDim * info(compute).bits / 8 + out * (partial ? 4 : info(compute).bits / 8)))};
 }
 
 } // namespace tessera::ops

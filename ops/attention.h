@@ -15,11 +15,13 @@ struct ScoreOptions {
   bool sinks = false; // one more score a head, sinks[head], which takes weight and has no value
 };
 
-// Arguments in launch order: q f32 [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads, pageSize,
+// Arguments in launch order: q of `compute` [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads, pageSize,
 // headDim]; table i32 [batch, slots]; length i32 [batch]; slopes f32 [heads] if alibi; sinks f32 [heads] if sinks; then
 //   o f32 like q, or if partial
 //   acc f32 [batch, queries, heads, splits, headDim] and stats f32 [batch, queries, heads, splits, 2] (den, top), which
 //   AttentionMerge makes into o. `split` must then be positive; splits · split >= every length. No sinks here.
+// compute is the type of q, o and of both products' operands: f32, or f16 or bf16, which tensor cores multiply; they are
+// summed in f32, in which the softmax is taken too.
 // length counts the queries, which are the sequence's last positions; position p lies in page table[b, p / pageSize] at
 // offset p % pageSize. o = softmax(scores) · v; a query that sees nothing (length < queries) gives zeros. Slots at or
 // past the length are never read; table entries of visible positions are not checked. Head h reads kv head
@@ -33,6 +35,7 @@ struct Attention {
   int split = 0; // positions whose softmax is taken alone and then merged, from multiples of it; 0: all
   bool partial = false;
   bool keyColumns = false; // K is [pages, kvHeads, headDim, pageSize]: what a CPU reads fast if pages are whole steps
+  DType compute = f32;
 
   struct Config {
     int bh = 3, bm = 2;      // heads of one kv head and queries a program owns

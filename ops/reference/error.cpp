@@ -1,4 +1,5 @@
 #include "ops/reference/error.h"
+#include "ops/reference/formats.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -33,11 +34,12 @@ double maxError(std::span<const float> result, std::span<const double> oracle) {
   return largest;
 }
 
-double adaptiveBound(std::span<const float> lowPrecision, std::span<const double> oracle, double r) {
+double adaptiveBound(std::span<const float> lowPrecision, std::span<const double> oracle, double r, DType dtype) {
+  auto round = [&](float x) { return decode(dtype, encode(dtype, std::span(&x, 1)))[0]; };
   double rounding = 0;
   for (double value : oracle) {
-    float shifted = float(value) + 0.3f;
-    rounding = std::max(rounding, std::fabs(double(shifted - 0.3f) - value));
+    float shifted = round(float(value) + 0.3f);
+    rounding = std::max(rounding, std::fabs(double(round(shifted - 0.3f)) - value));
   }
   return r * maxError(lowPrecision, oracle) + 2 * rounding;
 }

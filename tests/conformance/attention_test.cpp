@@ -22,6 +22,21 @@ TEST_P(AttentionTest, PrefillsAndAppends) {
   check(target(), {{4, 4, 72, 8, f16}, {19}}, 3);
   check(target(), {{6, 1, 96, 1, f32}, {17}}, 17);
 }
+// q, o and the products' operands in f16 or bf16: what tensor cores take.
+TEST_P(AttentionTest, ComputesInHalves) {
+  for (DType compute : {f16, bf16}) {
+    auto in = [&](ops::Attention op) {
+      op.compute = compute;
+      return op;
+    };
+    check(target(), {in({9, 3, 64, 16, compute}), {54, 1, 16, 97}}, 1);
+    if (target().vendor == Vendor::cpu || (compute == bf16 && !target().has("bf16"))) // widened, then as in f32
+      continue;
+    check(target(), {in({9, 3, 64, 16, compute}), {70}}, 66);
+    check(target(), {in({4, 1, 80, 32, compute}), {41, 33}}, 17);
+    check(target(), {in({2, 2, 128, 64, f32}), {70, 90}}, 33);
+  }
+}
 TEST_P(AttentionTest, AQueryBeforeTheSequenceGivesZeros) {
   Sequences s{{9, 3, 64, 16, f16}, {5, 20}};
   check(target(), s, 8);

@@ -146,9 +146,28 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     });
   }
 
+  // Whether the value is made element by element of another dot's result. Warps that own whole rows of both products
+  // then hand their own elements on, and a reduction along a row stays inside a warp.
+  static bool feedsOn(Value value) {
+    SmallVector<Value> open{value};
+    llvm::SmallDenseSet<Value> seen;
+    while (!open.empty()) {
+      Value next = open.pop_back_val();
+      Operation *op = next.getDefiningOp();
+      if (!op || !seen.insert(next).second)
+        continue;
+      if (isa<tile::DotOp>(op))
+        return true;
+      if (op->hasTrait<OpTrait::Elementwise>())
+        llvm::append_range(open, op->getOperands());
+    }
+    return false;
+  }
+
   bool anchorDots() {
     SmallVector<tile::DotOp> dots;
     getOperation()->walk([&](tile::DotOp dot) { dots.push_back(dot); });
+    bool chained = llvm::any_of(dots, [](tile::DotOp dot) { return feedsOn(dot.getLhs()); });
     for (tile::DotOp dot : dots) {
       const gpu::MmaOp *mma = gpu::chooseMma(*row, dot);
       if (!mma) {
@@ -156,7 +175,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
                         << " multiplies these types";
         return false;
       }
-      choose(dot.getResult(), gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount));
+      choose(dot.getResult(),
+             gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount, chained && mma->matrix()));
     }
     return true;
   }

@@ -109,9 +109,15 @@ Value GpuLowering::guardOf(Address &a, int64_t r) {
 
 // How many consecutive registers move together: as many as lie side by side, are aligned, and are cut together.
 int64_t GpuLowering::vectorLength(const Address &a, Operation *access) {
-  if (a.mask)
-    return 1;
   int64_t most = std::min(contiguous(a.layout), widestAccess(access));
+  auto maskedAlike = [&](int64_t vector) {
+    for (size_t r = 0; a.mask && r < a.mask->size(); ++r)
+      if ((*a.mask)[r] != (*a.mask)[r / vector * vector])
+        return false;
+    return true;
+  };
+  while (most > 1 && !maskedAlike(most))
+    most /= 2;
   const tile::AxisAccess &last = a.axes.back();
   if (last.kind == tile::Subscript::range)
     while (most > 1 && (knownDivisor(last.bound) % most || knownDivisor(last.index) % most))

@@ -24,10 +24,11 @@ const MmaOp *chooseMma(const Target &target, tile::DotOp dot);
 struct WarpGrid {
   int m = 1, n = 1, spare = 1;
 };
-WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps);
+// rowsOnly: along m as far as it goes, so that a warp has whole rows.
+WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, bool rowsOnly = false);
 
 // Layouts of the accumulator [M,N] and of the operands [M,K], [K,N] that go with it.
-Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps);
+Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, bool rowsOnly = false);
 Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
 Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
 
