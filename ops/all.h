@@ -17,6 +17,7 @@
 #include "ops/quantize_blocks.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
+#include "ops/rope_append.h"
 #include "ops/silu_and_mul.h"
 #include "ops/softmax.h"
 #include <functional>
@@ -28,7 +29,7 @@ namespace tessera::ops {
 
 using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
                        ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge,
-                       Dequantize, QuantizeBlocks, Pack>;
+                       Dequantize, QuantizeBlocks, Pack, RopeAppend, ArgMaxMerge>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

@@ -1,7 +1,9 @@
 #include "ops/attention.h"
+#include "ops/codes.h"
 #include "ops/softmax_state.h"
 #include <bit>
 #include <cmath>
+#include <optional>
 
 namespace tessera::ops {
 using namespace dsl;
@@ -16,7 +18,10 @@ bool Attention::accepts(Kernel &k, const Config &c) const {
          k.require(!partial || (split > 0 && !score.sinks),
                    "attention in parts takes a split and leaves sinks to attention_merge") &&
          k.require(compute == f32 || compute == f16 || compute == bf16,
-                   "attention computes in f32, f16 or bf16, not in " + std::string(tessera::name(compute)));
+                   "attention computes in f32, f16 or bf16, not in " + std::string(tessera::name(compute))) &&
+         k.require(!codeGroup || (headDim % codeGroup == 0 && !partial),
+                   "attention leaves a head's " + std::to_string(headDim) + " values in whole groups of " +
+                       std::to_string(codeGroup) + ", and parts leave none");
 }
 
 // O = softmax(f(q · kᵀ)) · v with K and V in pages. One program owns bm queries of bh heads that share a kv head: their
@@ -36,8 +41,10 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tensor slopes = score.alibi ? k.in("slopes", f32, {heads}) : Tensor();
   Tensor sinks = score.sinks ? k.in("sinks", f32, {heads}) : Tensor();
   Size splits = partial ? Size(k.dims("splits")) : Size(1);
-  Tensor o =
-      partial ? k.out("acc", f32, {batch, queries, heads, splits, d}) : k.out("o", compute, {batch, queries, heads, d});
+  std::optional<HeadOutput> o;
+  if (!partial)
+    o.emplace(k, std::array<Size, 3>{batch, queries, heads}, headDim, codeGroup, compute);
+  Tensor acc = partial ? k.out("acc", f32, {batch, queries, heads, splits, d}) : Tensor();
   Tensor stats = partial ? k.out("stats", f32, {batch, queries, heads, splits, 2}) : Tensor();
 
   auto [b, kvHead, part, inGroup, m] =
@@ -116,7 +123,7 @@ void Attention::define(Kernel &k, const Config &c) const {
   if (partial) {
     Tile from = part.to(i32) * split;
     SoftmaxState seen = attend(max(from, begin), min(from + split, end));
-    store(o(b, m, h, part, all), reshape(seen[0], {c.bm, c.bh, d}));
+    store(acc(b, m, h, part, all), reshape(seen[0], {c.bm, c.bh, d}));
     store(stats(b, m, h, part, 0), reshape(seen[1], {c.bm, c.bh}));
     store(stats(b, m, h, part, 1), reshape(seen[2], {c.bm, c.bh}));
     return;
@@ -134,7 +141,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     SoftmaxState all = attend(begin, end);
     total = score.sinks ? merged(total, all) : all;
   }
-  store(o(b, m, h, all), reshape(mean(total).to(compute), {c.bm, c.bh, d}));
+  o->store(b, m, h, reshape(mean(total), {c.bm, c.bh, d}));
 }
 
 // Rows in sixteens. Few queries stack the heads of a group, even if some rows then have none; many take a head alone,
@@ -164,7 +171,7 @@ Sizes Attention::sizes() {
   return {{"batch", 1},   {"queries", 1},    {"pages", 64},    {"slots", 64},  {"heads", 9},
           {"kvHeads", 3}, {"headDim", 64},   {"pageSize", 16}, {"softCap", 0}, {"alibi", 0},
           {"causal", 1},  {"window", 0},     {"sinks", 0},     {"split", 0},   {"partial", 0},
-          {"splits", 1},  {"keyColumns", 0}, {"f16", 0},       {"bf16", 0}};
+          {"splits", 1},  {"keyColumns", 0}, {"f16", 0},       {"bf16", 0},    {"codeGroup", 0}};
 }
 
 Attention Attention::of(DType dtype, const Sizes &s) {
@@ -184,7 +191,8 @@ Attention Attention::of(DType dtype, const Sizes &s) {
           at(s, "keyColumns") != 0,
           at(s, "f16")    ? f16
           : at(s, "bf16") ? bf16
-                          : f32};
+                          : f32,
+          int(at(s, "codeGroup"))};
 }
 
 // Of sequences that fill their slots; a causal mask halves the square of the queries among themselves, and a window

@@ -15,18 +15,19 @@ struct ScoreOptions {
   bool sinks = false; // one more score a head, sinks[head], which takes weight and has no value
 };
 
-// Arguments in launch order: q of `compute` [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads, pageSize,
-// headDim]; table i32 [batch, slots]; length i32 [batch]; slopes f32 [heads] if alibi; sinks f32 [heads] if sinks; then
-//   o f32 like q, or if partial
+// Arguments in launch order: q of `compute` [batch, queries, heads, headDim]; K, V of `cache` [pages, kvHeads,
+// pageSize, headDim]; table i32 [batch, slots]; length i32 [batch]; slopes f32 [heads] if alibi; sinks f32 [heads] if
+// sinks; then
+//   o like q, or if codeGroup > 0, a divisor of headDim, codes i8 like q, scale f32 and sum i32 [batch, queries, heads,
+//   headDim/codeGroup], or if partial
 //   acc f32 [batch, queries, heads, splits, headDim] and stats f32 [batch, queries, heads, splits, 2] (den, top), which
 //   AttentionMerge makes into o. `split` must then be positive; splits · split >= every length. No sinks here.
-// compute is the type of q, o and of both products' operands: f32, or f16 or bf16, which tensor cores multiply; they are
-// summed in f32, in which the softmax is taken too.
-// length counts the queries, which are the sequence's last positions; position p lies in page table[b, p / pageSize] at
-// offset p % pageSize. o = softmax(scores) · v; a query that sees nothing (length < queries) gives zeros. Slots at or
-// past the length are never read; table entries of visible positions are not checked. Head h reads kv head
-// h / (heads / kvHeads). A query's row has the same bits for every bh, bm, batch and page size, and whether its splits
-// were programs of their own or not.
+// compute is the type of q, o and of both products' operands: f32, or f16 or bf16, which tensor cores multiply; they
+// are summed in f32, in which the softmax is taken too. length counts the queries, which are the sequence's last
+// positions; position p lies in page table[b, p / pageSize] at offset p % pageSize. o = softmax(scores) · v; a query
+// that sees nothing (length < queries) gives zeros. Slots at or past the length are never read; table entries of
+// visible positions are not checked. Head h reads kv head h / (heads / kvHeads). A query's row has the same bits for
+// every bh, bm, batch and page size, and whether its splits were programs of their own or not.
 struct Attention {
   static constexpr std::string_view name = "attention";
   int heads = 9, kvHeads = 3, headDim = 64, pageSize = 16;
@@ -36,6 +37,7 @@ struct Attention {
   bool partial = false;
   bool keyColumns = false; // K is [pages, kvHeads, headDim, pageSize]: what a CPU reads fast if pages are whole steps
   DType compute = f32;
+  int codeGroup = 0; // > 0: o comes in 8 bits, as Quantize of that group makes it
 
   struct Config {
     int bh = 3, bm = 2;      // heads of one kv head and queries a program owns

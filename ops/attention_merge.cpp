@@ -1,4 +1,5 @@
 #include "ops/attention_merge.h"
+#include "ops/codes.h"
 #include "ops/softmax_state.h"
 
 namespace tessera::ops {
@@ -6,14 +7,17 @@ using namespace dsl;
 
 // One program owns bh heads of one query.
 void AttentionMerge::define(Kernel &k, const Config &c) const {
-  if (!k.require(split > 0, "attention_merge joins splits of at least one position, not " + std::to_string(split)))
+  if (!k.require(split > 0, "attention_merge joins splits of at least one position, not " + std::to_string(split)) ||
+      !k.require(!codeGroup || headDim % codeGroup == 0, "attention_merge leaves whole groups of a head's " +
+                                                             std::to_string(headDim) + " values, not of " +
+                                                             std::to_string(codeGroup)))
     return;
   auto [batch, queries, splits] = k.dims("batch", "queries", "splits");
   Tensor acc = k.in("acc", f32, {batch, queries, heads, splits, headDim});
   Tensor stats = k.in("stats", f32, {batch, queries, heads, splits, 2});
   Tensor length = k.in("length", i32, {batch});
   Tensor sink = sinks ? k.in("sinks", f32, {heads}) : Tensor();
-  Tensor o = k.out("o", f32, {batch, queries, heads, headDim});
+  HeadOutput o(k, {batch, queries, heads}, headDim, codeGroup);
 
   auto [b, i, h] = k.parallel(each(batch), each(queries), blocks(heads, c.bh));
   SoftmaxState total = nothingSeen(c.bh, headDim);
@@ -24,15 +28,17 @@ void AttentionMerge::define(Kernel &k, const Config &c) const {
     auto stat = [&](int which) { return reshape(load(stats(b, i, h, s, which)), {c.bh, 1}); };
     return merged({weighted, den, top}, {load(acc(b, i, h, s, all)), stat(0), stat(1)});
   });
-  store(o(b, i, h, all), mean(total));
+  o.store(b, i, h, mean(total));
 }
 
 Sizes AttentionMerge::sizes() {
-  return {{"batch", 1}, {"queries", 1}, {"splits", 16}, {"heads", 9}, {"headDim", 64}, {"split", 512}, {"sinks", 0}};
+  return {{"batch", 1},    {"queries", 1}, {"splits", 16}, {"heads", 9},
+          {"headDim", 64}, {"split", 512}, {"sinks", 0},   {"codeGroup", 0}};
 }
 
 AttentionMerge AttentionMerge::of(DType, const Sizes &s) {
-  return {int(at(s, "heads")), int(at(s, "headDim")), int(at(s, "split")), at(s, "sinks") != 0};
+  return {int(at(s, "heads")), int(at(s, "headDim")), int(at(s, "split")), at(s, "sinks") != 0,
+          int(at(s, "codeGroup"))};
 }
 
 Cost AttentionMerge::cost(const Sizes &s) const {

@@ -7,12 +7,13 @@ namespace tessera::ops {
 
 // acc f32 [batch, queries, heads, splits, headDim] and stats f32 [batch, queries, heads, splits, 2] as a partial
 // Attention leaves them, length i32 [batch], sinks f32 [heads] if sinks -> o f32 [batch, queries, heads, headDim].
-// Splits are merged in ascending order up to the sequence's length: o has the bits of an Attention of the same `split`
-// that was not partial.
+// (codes, scale and sum in its place if codeGroup > 0). Splits are merged in ascending order up to the sequence's
+// length: o has the bits of an Attention of the same `split` that was not partial.
 struct AttentionMerge {
   static constexpr std::string_view name = "attention_merge";
   int heads = 9, headDim = 64, split = 512;
   bool sinks = false;
+  int codeGroup = 0; // > 0: o comes in 8 bits, as Attention's does
 
   struct Config {
     int bh = 1; // heads a program owns

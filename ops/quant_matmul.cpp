@@ -1,58 +1,110 @@
 #include "ops/quant_matmul.h"
+#include "ops/codes.h"
+#include <memory>
 
 namespace tessera::ops {
 using namespace dsl;
 
-void QuantMatmul::define(Kernel &k, const Config &c) const {
-  isQuantized(weight) ? definePacked(k, c) : defineDense(k, c);
-}
+namespace {
+
+// The row block m of the left-hand side, and its products with blocks of W's rows.
+struct Product {
+  virtual ~Product() = default;
+  // Σ over K for rows n of W: [bm, n].
+  virtual Tile operator()(Range m, Range n) const = 0;
+  Tensor W;
+};
 
 // One row [1, bn] of the scales or mins of a block of W, as f32; the product of both levels where there are two.
-static Tile scaleRow(const PackedFormat &format, View scale, View superScale) {
+Tile scaleRow(const PackedFormat &format, View scale, View superScale) {
   Tile row = trans(load(scale).to(f32));
   return format.twoLevels() ? row * trans(load(superScale).to(f32)) : row;
 }
 
 // With w = (code - bias) · dw + min and a = da · q, a group's share of C is
 //   Σ a w = da · (dw · (Σ q code - bias · Σ q) + min · Σ q).
-// One program owns one bm × bn block of C.
-void QuantMatmul::definePacked(Kernel &k, const Config &c) const {
-  const PackedFormat &format = *info(weight).packed;
+struct PackedProduct : Product {
+  PackedProduct(Kernel &k, DType weight, Dim M, Dim N, Dim K)
+      : K(K), format(*info(weight).packed), A(k.in("codes", i8, {M, K})),
+        scale(k.in("scale", f32, {M, K / format.group})), sum(k.in("sum", i32, {M, K / format.group})) {
+    W = k.in("W", weight, {N, K});
+  }
+  Tile operator()(Range m, Range n) const override {
+    return loop(blocks(K, format.group), zeros({m.size, n.size}), [&](Range kk, Tile acc) {
+      View w = W(n, kk);
+      Tile sa = load(sum(m, kk / format.group)); // [bm, 1]
+      Tile product = dot(load(A(m, kk)), trans(load(codes(w))));
+      if (format.bias)
+        product = product - sa * format.bias;
+      Tile share = scaleRow(format, scales(w), superScales(w)) * product.to(f32);
+      if (format.hasMin)
+        share = share + scaleRow(format, mins(w), superMins(w)) * sa.to(f32);
+      return acc + load(scale(m, kk / format.group)) * share;
+    });
+  }
+  Dim K;
+  const PackedFormat &format;
+  Tensor A, scale, sum;
+};
+
+struct DenseProduct : Product {
+  DenseProduct(Kernel &k, DType weight, Dim M, Dim N, Dim K, int64_t bk) : K(K), bk(bk), A(k.in("A", f32, {M, K})) {
+    W = k.in("W", weight, {N, K});
+  }
+  Tile operator()(Range m, Range n) const override {
+    return loop(blocks(K, bk), zeros({m.size, n.size}),
+                [&](Range kk, Tile acc) { return dot(load(A(m, kk)), trans(load(W(n, kk)).to(f32)), acc); });
+  }
+  Dim K;
+  int64_t bk;
+  Tensor A;
+};
+
+} // namespace
+
+// One program owns bm × bn of C. Rows of the grid go fastest: a weight panel stays in cache.
+void QuantMatmul::define(Kernel &k, const Config &c) const {
+  if (!k.require(!gate || (c.bn == turn && !bias && !slice),
+                 "a gated product takes " + std::to_string(turn) + " columns a program, and neither bias nor slice") ||
+      !k.require(gate || !group, "only a gated product leaves 8-bit codes"))
+    return;
   auto [M, N, K] = k.dims("M", "N", "K");
-  Tensor A = k.in("codes", i8, {M, K});
-  Tensor scale = k.in("scale", f32, {M, K / format.group});
-  Tensor sum = k.in("sum", i32, {M, K / format.group});
-  Tensor W = k.in("W", weight, {N, K});
-  Tensor C = k.out("C", f32, {M, N});
+  std::unique_ptr<Product> product;
+  if (isQuantized(weight))
+    product = std::make_unique<PackedProduct>(k, weight, M, N, K);
+  else
+    product = std::make_unique<DenseProduct>(k, weight, M, N, K, c.bk);
 
-  auto [n, m] = k.parallel(blocks(N, c.bn), blocks(M, c.bm)); // rows fastest: a weight panel stays in cache
+  if (gate) {
+    std::optional<CodeRows> quantized;
+    Tensor C;
+    if (group)
+      quantized.emplace(k, M, N / 2, group, CodeNames{"yCodes", "yScale", "ySum"});
+    else
+      C = k.out("C", f32, {M, N / 2});
+    auto [w, m] = k.parallel(blocks(N, 2 * turn), blocks(M, c.bm));
+    Tile gates = (*product)(m, Range(w.origin, w.bound, turn, w.limit));
+    Tile ups = (*product)(m, Range(w.origin + turn, w.bound, turn, w.limit));
+    Tile value = activate(*gate, gates) * ups;
+    return quantized ? quantized->store(m, w / 2, value) : store(C(m, w / 2), value);
+  }
 
-  Tile total = loop(blocks(K, format.group), zeros({c.bm, c.bn}), [&](Range kk, Tile acc) {
-    View w = W(n, kk);
-    Tile sa = load(sum(m, kk / format.group)); // [bm, 1]
-    Tile product = dot(load(A(m, kk)), trans(load(codes(w))));
-    if (format.bias)
-      product = product - sa * format.bias;
-    Tile share = scaleRow(format, scales(w), superScales(w)) * product.to(f32);
-    if (format.hasMin)
-      share = share + scaleRow(format, mins(w), superMins(w)) * sa.to(f32);
-    return acc + load(scale(m, kk / format.group)) * share;
-  });
-  store(C(m, n), epilogue(total, n));
+  Tensor b = bias ? k.in("bias", f32, {N}) : Tensor();
+  Tensor C = k.out("C", f32, {M, slice ? Size(k.dims("columns")) : Size(N)});
+  Tile first = slice ? k.scalar("first", i32) : Tile();
+  auto [n, m] = k.parallel(blocks(N, c.bn), blocks(M, c.bm));
+  Tile value = (*product)(m, n);
+  if (bias)
+    value = value + load(b(n));
+  store(slice ? C(m, n + first) : C(m, n), epilogue(value, n));
 }
 
-// C = epilogue(A · Wᵀ). One program owns one bm × bn block of C.
-void QuantMatmul::defineDense(Kernel &k, const Config &c) const {
-  auto [M, N, K] = k.dims("M", "N", "K");
-  Tensor A = k.in("A", f32, {M, K});
-  Tensor W = k.in("W", weight, {N, K});
-  Tensor C = k.out("C", f32, {M, N});
-
-  auto [n, m] = k.parallel(blocks(N, c.bn), blocks(M, c.bm));
-
-  Tile sum = loop(blocks(K, c.bk), zeros({c.bm, c.bn}),
-                  [&](Range kk, Tile acc) { return dot(load(A(m, kk)), trans(load(W(n, kk)).to(f32)), acc); });
-  store(C(m, n), epilogue(sum, n));
+QuantMatmul QuantMatmul::of(DType dtype, const Sizes &s) {
+  constexpr Activation gates[] = {Activation::silu, Activation::gelu, Activation::geluTanh};
+  QuantMatmul op{.weight = dtype, .bias = at(s, "bias") != 0, .group = int(at(s, "group"))};
+  if (int64_t gate = at(s, "gate"); gate >= 1 && gate <= 3)
+    op.gate = gates[gate - 1];
+  return op;
 }
 
 QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t rows) const {
@@ -60,8 +112,12 @@ QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t row
   if (target.vendor != Vendor::cpu && rows == 1 && isPacked(weight))
     return {.bm = 1, .bn = 32, .bk = 32};
   if (target.vendor != Vendor::cpu)
-    return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)), .bn = 64, .bk = 32};
+    return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)),
+            .bn = gate ? turn : 64,
+            .bk = 32};
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));
+  if (gate)
+    return {.bm = bm, .bn = turn, .bk = lanes(target)};
   // One row alone waits for memory: panel after panel is one stream, which the prefetchers follow; several at once are
   // short streams, and a third slower.
   if (bm == 1 && isPacked(weight))
@@ -75,7 +131,8 @@ Cost QuantMatmul::cost(const Sizes &s) const {
   double activations = isQuantized(weight) ? m * k * (1 + 8.0 / info(weight).packed->group) : m * k * 4;
   double weights =
       isPacked(weight) ? double(panelBytes(weight, at(s, "N"), at(s, "K"))) : n * k * info(weight).bits / 8;
-  return {2 * m * n * k, activations + weights + m * n * 4};
+  double out = gate ? m * n / 2 * (group ? 1 + 8.0 / group : 4) : m * n * 4;
+  return {2 * m * n * k, activations + weights + out};
 }
 
 } // namespace tessera::ops

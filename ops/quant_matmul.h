@@ -1,8 +1,10 @@
 // QuantMatmul: C = epilogue(A · Wᵀ) for weights as a model file stores them, one output row after the other.
 #pragma once
 #include "dsl/dsl.h"
+#include "ops/activation.h"
 #include "ops/catalogue.h"
 #include <functional>
+#include <optional>
 
 namespace tessera::ops {
 
@@ -10,11 +12,20 @@ namespace tessera::ops {
 //   Quantize{g} makes them, W [N, K] packed, C f32 [M, N]. Integer products per group, groups added in f32 in ascending
 //   order.
 // weight a float type, plain or in panels: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending.
-// A row of C has the same bits for every bm and M.
+// A row of C has the same bits for every bm and M, and the fused forms have those of their parts one after the other:
+//   bias: + bias f32 [N], an argument after W.
+//   slice: C is [M, columns] and takes the product from column `first` on, a scalar i32 after C.
+//   gate: W's rows come in turns of 32, gates and ups, N is a multiple of 64, and C [M, N/2] is gate(A · gatesᵀ) · (A ·
+//     upsᵀ). With group > 0, C comes as Quantize{group} would make it: yCodes i8 [M, N/2], yScale and ySum [M,
+//     N/2/group].
 struct QuantMatmul {
   static constexpr std::string_view name = "quant_matmul";
   DType weight = q4_1;
   std::function<dsl::Tile(dsl::Tile acc, dsl::Range n)> epilogue = [](dsl::Tile acc, dsl::Range) { return acc; };
+  bool bias = false, slice = false;
+  std::optional<Activation> gate = {};
+  int group = 0;
+  static constexpr int turn = 32; // rows of gates, then of ups
 
   struct Config {
     int bm = 8, bn = 32, bk = 32; // bk: dense weights only; packed ones go block by block
@@ -26,13 +37,10 @@ struct QuantMatmul {
 
   static constexpr DType dtypes[] = {q4_1, q4_0, q5_0, q5_1, q8_0,      q4_k,       q5_k,
                                      q6_k, f16,  bf16, f32,  panel_f16, panel_bf16, panel_f32};
-  static Sizes sizes() { return {{"M", 1}, {"N", 576}, {"K", 1536}}; }
-  static QuantMatmul of(DType dtype, const Sizes &) { return {.weight = dtype}; }
+  // gate: 1 SiLU, 2 GELU, 3 GELU by tanh.
+  static Sizes sizes() { return {{"M", 1}, {"N", 576}, {"K", 1536}, {"bias", 0}, {"gate", 0}, {"group", 0}}; }
+  static QuantMatmul of(DType dtype, const Sizes &sizes);
   Cost cost(const Sizes &sizes) const;
-
-private:
-  void definePacked(dsl::Kernel &k, const Config &c) const;
-  void defineDense(dsl::Kernel &k, const Config &c) const;
 };
 
 } // namespace tessera::ops

@@ -59,7 +59,9 @@ static Argument keys(const ops::Attention &op, const Paged &p) {
   return Argument::in(op.cache, {c.pages, c.kvHeads, c.headDim, c.pageSize}, columns);
 }
 
-std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config) {
+// Launches the op, or its parts and their merge, with `outputs` for what it leaves.
+static void runInto(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config,
+                    const std::vector<Argument> &outputs) {
   const auto &[batch, queries, heads, slots, cache] = p.shape;
   Shape pages{cache.pages, cache.kvHeads, cache.pageSize, cache.headDim};
   std::vector<Argument> arguments{Argument::in(op.compute, {batch, queries, heads, cache.headDim}, p.q), keys(op, p),
@@ -69,27 +71,41 @@ std::vector<float> run(const Target &target, const ops::Attention &op, const Pag
     arguments.push_back(Argument::in(f32, {heads}, slopesOf(op)));
   ops::Attention kernel = op;
   if (op.partial)
-    kernel.score.sinks = false;
+    kernel.score.sinks = false, kernel.codeGroup = 0;
   else if (op.score.sinks)
     arguments.push_back(Argument::in(f32, {heads}, sinksOf(op)));
-  Argument o = Argument::out(op.partial ? f32 : op.compute, {batch, queries, heads, cache.headDim});
   if (!op.partial) {
-    arguments.push_back(o);
+    arguments.insert(arguments.end(), outputs.begin(), outputs.end());
     launch(target, trace(kernel, config), arguments);
-    return o.floats();
+    return;
   }
   int64_t splits = *std::ranges::max_element(p.length) / op.split + 2; // one or two that are empty
   Argument acc = Argument::out(f32, {batch, queries, heads, splits, cache.headDim}),
            stats = Argument::out(f32, {batch, queries, heads, splits, 2});
   arguments.insert(arguments.end(), {acc, stats});
   launch(target, trace(kernel, config), arguments);
-  ops::AttentionMerge merge{op.heads, op.headDim, op.split, op.score.sinks};
+  ops::AttentionMerge merge{op.heads, op.headDim, op.split, op.score.sinks, op.codeGroup};
   std::vector<Argument> parts{acc, stats, arguments[4]};
   if (op.score.sinks)
     parts.push_back(Argument::in(f32, {heads}, sinksOf(op)));
-  parts.push_back(o);
+  parts.insert(parts.end(), outputs.begin(), outputs.end());
   launch(target, trace(merge, merge.defaultConfig(target)), parts);
+}
+
+std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config) {
+  Argument o = Argument::out(op.partial ? f32 : op.compute,
+                             {p.shape.batch, p.shape.queries, p.shape.heads, p.shape.cache.headDim});
+  runInto(target, op, p, config, {o});
   return o.floats();
+}
+
+reference::Quantized runCodes(const Target &target, const ops::Attention &op, const Paged &p,
+                              ops::Attention::Config config) {
+  Shape shape{p.shape.batch, p.shape.queries, p.shape.heads, op.headDim}, groups = shape;
+  groups.back() /= op.codeGroup;
+  Argument codes = Argument::out(i8, shape), scale = Argument::out(f32, groups), sum = Argument::out(i32, groups);
+  runInto(target, op, p, config, {codes, scale, sum});
+  return {codes.as<int8_t>(), scale.floats(), sum.as<int32_t>(), {}};
 }
 
 static std::string describe(const Sequences &s, int64_t queries) {

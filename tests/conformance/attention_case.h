@@ -29,6 +29,10 @@ std::vector<float> slopesOf(const ops::Attention &op), sinksOf(const ops::Attent
 // o of one launch; of a partial op, of the parts and their merge.
 std::vector<float> run(const Target &target, const ops::Attention &op, const Paged &p, ops::Attention::Config config);
 
+// The same of an op with a codeGroup; `values` stay empty.
+reference::Quantized runCodes(const Target &target, const ops::Attention &op, const Paged &p,
+                              ops::Attention::Config config);
+
 // Runs with the default config for so many queries and expects the oracle's values, by NMSE and by the adaptive rule.
 void check(const Target &target, const Sequences &s, int64_t queries);
 

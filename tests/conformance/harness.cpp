@@ -86,6 +86,11 @@ Argument Argument::scalar(double value) {
   argument.value = value;
   return argument;
 }
+Argument Argument::scalar(int64_t value) {
+  Argument argument;
+  argument.value = value;
+  return argument;
+}
 std::vector<float> Argument::floats() const { return reference::decode(dtype, memory->span()); }
 
 static const Device &deviceOf(const Target &target) {
@@ -120,7 +125,7 @@ static Status tryLaunch(const Target &target, const Program &program, std::span<
   for (size_t i = 0; i < arguments.size(); ++i) {
     const Argument &a = arguments[i];
     if (!a.memory) {
-      args.emplace_back(a.value);
+      std::visit([&](auto value) { args.emplace_back(value); }, a.value);
       continue;
     }
     std::span<std::byte> bytes = a.memory->span();

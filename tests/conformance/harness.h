@@ -9,6 +9,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace tessera::conformance {
@@ -40,6 +41,7 @@ public:
   static Argument inOut(DType dtype, Shape shape, std::span<const float> values);
   static Argument out(DType dtype, Shape shape); // filled with NaN bytes
   static Argument scalar(double value);
+  static Argument scalar(int64_t value);
 
   std::vector<float> floats() const;
   template <class T> std::vector<T> as() const {
@@ -50,7 +52,7 @@ public:
   DType dtype = f32;
   Shape shape;
   std::shared_ptr<PoisonedMemory> memory; // null for a scalar
-  double value = 0;
+  std::variant<double, int64_t> value;    // of a scalar
   bool writable = false;
 };
 
