@@ -1,19 +1,26 @@
 #include "runtime/decode/graph.h"
 #include <cmath>
 #include <map>
+#include <optional>
 
 namespace tessera::decode {
 
 namespace {
 
-// The input of matrix products; quantized once for each group size, when the first such weight asks for it.
+// The input of matrix products: f32, or 8-bit codes in the groups that weights ask for, or both. Whoever makes it
+// leaves codes where it can; else the first such weight has them made.
 struct Source {
-  Activation x; // f32 [rows, columns]
+  int64_t rows, columns;
+  std::optional<Activation> x; // f32 [rows, columns]
   struct Quantized {
     Activation codes, scale, sum;
   };
   std::map<int, Quantized> quantized; // by the values that share a scale
+
+  static Source of(const Activation &x) { return {x.shape[0], x.shape[1], x, {}}; }
 };
+
+using Operands = std::vector<StepBuilder::Operand>;
 
 class GraphBuilder {
 public:
@@ -22,16 +29,17 @@ public:
   Result<Step> build(const Device &device);
 
 private:
-  Activation matmul(Source &source, const Buffer &weight) {
-    Activation out = builder.activation(f32, {source.x.shape[0], weight.shape()[0]});
-    product(source, weight, out);
-    return out;
+  // A source that is still to be written, with the operands that take it: f32 where group is 0.
+  Source source(int64_t rows, int64_t columns, int group, Operands &outputs);
+  Source::Quantized codes(int64_t rows, int64_t columns, int group);
+  const LoadedKernel &kernel(const MatmulKey &key, int64_t rows) const {
+    return p.kernels.at(rows == 1 ? Width::one : Width::many).matmul.at(key);
   }
-  void product(Source &source, const Buffer &weight, const StepBuilder::Operand &out);
-  Activation matmul(Source &source, const Buffer &weight, const Buffer &bias) {
-    Activation out = matmul(source, weight);
-    if (bias)
-      builder.launch(p.kernels.extra.bias, {bias, out});
+  // The launch of a product: the left-hand side, the weight, and what follows.
+  void product(const MatmulKey &key, Source &source, const Buffer &weight, const Operands &rest);
+  Activation matmul(Source &source, const Buffer &weight, const Buffer &bias = {}) {
+    Activation out = builder.activation(f32, {source.rows, weight.shape()[0]});
+    product({.weight = weight.dtype(), .bias = bool(bias)}, source, weight, bias ? Operands{bias, out} : Operands{out});
     return out;
   }
   // The RMS norm of every row; the input itself where the model has no such norm.
@@ -39,23 +47,18 @@ private:
     if (!weight)
       return x;
     Activation normed = builder.activation(f32, x.shape);
-    builder.launch(p.kernels.norm, {x, weight, normed, eps});
+    builder.launch(p.kernels.norm.at(0), {x, weight, normed, eps});
     return normed;
   }
-  // Query or key heads, [T, heads, headDim], normalised where the model does so, and turned.
-  Activation heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer);
-  // Writes the new tokens' keys and values into the layer's cache.
-  void append(const AttentionWeights &w, int64_t layer, Source &normed);
-  Activation attention(const AttentionWeights &w, int64_t layer, Source &normed);
+  // The norm of the residual stream, to which `added` goes first if it is given, for weights that want `group`.
+  Source normed(const std::optional<Activation> &added, const Activation &stream, const Buffer &weight, int group);
+  // The heads of the new tokens' queries; their keys and values go into the layer's cache.
+  Activation queries(const AttentionWeights &w, int64_t layer, Source &normed);
+  Activation attention(const AttentionWeights &w, int64_t layer, const Activation &queries);
   Activation feedForward(const FeedForwardWeights &w, Source normed);
   void embed(const Activation &stream);
-  // The residual stream plus `added`, normalised.
-  Source addNorm(const Activation &added, const Activation &stream, const Buffer &weight) {
-    Activation normed = builder.activation(f32, stream.shape);
-    builder.launch(p.kernels.addNorm, {added, stream, weight, normed, eps});
-    return {normed, {}};
-  }
   Status head(const Activation &added, const Activation &stream);
+  void choose();
   Status allocate(const Device &device);
 
   const GraphParts &p;
@@ -66,55 +69,103 @@ private:
   Step step;
 };
 
-void GraphBuilder::product(Source &source, const Buffer &weight, const StepBuilder::Operand &out) {
-  int64_t rows = source.x.shape[0], columns = source.x.shape[1];
-  const LoadedKernel &kernel = p.kernels.at(rows == 1 ? Width::one : Width::many).matmul.at(weight.dtype());
-  if (!isQuantized(weight.dtype()))
-    return builder.launch(kernel, {source.x, weight, out});
-  int group = info(weight.dtype()).packed->group;
-  if (!source.quantized.contains(group)) {
-    Source::Quantized q{builder.activation(i8, {rows, columns}), builder.activation(f32, {rows, columns / group}),
-                        builder.activation(i32, {rows, columns / group})};
-    builder.launch(p.kernels.quantize.at(group), {source.x, q.codes, q.scale, q.sum});
-    source.quantized.emplace(group, q);
+Source::Quantized GraphBuilder::codes(int64_t rows, int64_t columns, int group) {
+  return {builder.activation(i8, {rows, columns}), builder.activation(f32, {rows, columns / group}),
+          builder.activation(i32, {rows, columns / group})};
+}
+
+Source GraphBuilder::source(int64_t rows, int64_t columns, int group, Operands &outputs) {
+  Source made{rows, columns, {}, {}};
+  if (group) {
+    const Source::Quantized &q = made.quantized.emplace(group, codes(rows, columns, group)).first->second;
+    outputs.insert(outputs.end(), {q.codes, q.scale, q.sum});
+  } else {
+    outputs.push_back(*(made.x = builder.activation(f32, {rows, columns})));
   }
-  const Source::Quantized &q = source.quantized.at(group);
-  builder.launch(kernel, {q.codes, q.scale, q.sum, weight, out});
+  return made;
 }
 
-Activation GraphBuilder::heads(const Activation &x, int64_t count, const Buffer &headNorm, int64_t layer) {
+void GraphBuilder::product(const MatmulKey &key, Source &source, const Buffer &weight, const Operands &rest) {
+  Operands operands;
+  if (int group = groupOf(key.weight)) {
+    if (!source.quantized.contains(group)) {
+      const Source::Quantized &q =
+          source.quantized.emplace(group, codes(source.rows, source.columns, group)).first->second;
+      builder.launch(p.kernels.quantize.at(group), {*source.x, q.codes, q.scale, q.sum});
+    }
+    const Source::Quantized &q = source.quantized.at(group);
+    operands = {q.codes, q.scale, q.sum};
+  } else {
+    operands = {*source.x};
+  }
+  operands.push_back(weight);
+  operands.insert(operands.end(), rest.begin(), rest.end());
+  builder.launch(kernel(key, source.rows), std::move(operands));
+}
+
+Source GraphBuilder::normed(const std::optional<Activation> &added, const Activation &stream, const Buffer &weight,
+                            int group) {
+  Operands operands;
+  if (added)
+    operands.push_back(*added);
+  operands.insert(operands.end(), {stream, weight});
+  Source made = source(stream.shape[0], stream.shape[1], group, operands);
+  operands.push_back(eps);
+  builder.launch(added ? p.kernels.addNorm.at(group) : p.kernels.norm.at(group), std::move(operands));
+  return made;
+}
+
+Activation GraphBuilder::queries(const AttentionWeights &w, int64_t layer, Source &normed) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
-  Activation turned = norm(x.as({T * count, headDim}), headNorm).as({T, count, headDim});
+  int64_t all = (heads + 2 * kvHeads) * headDim, row = 0;
+  Activation joined = builder.activation(f32, {T, all});
+  std::vector<MatmulKey> keys = qkvProducts(w);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    int64_t rows = w.qkv[i].shape()[0];
+    Operands rest;
+    if (keys[i].bias)
+      rest.push_back(builder.rows(w.qkvBias, row, rows));
+    rest.push_back(joined);
+    if (keys[i].slice)
+      rest.push_back(row);
+    product(keys[i], normed, w.qkv[i], rest);
+    row += rows;
+  }
+  Activation q = builder.activation(f32, {T, heads, headDim});
   const RopeTables &rope = p.config.windowed(layer) ? p.windowedRope : p.rope;
-  builder.launch(count == heads ? p.kernels.ropeQ : p.kernels.ropeK,
-                 {turned, step.in.positions.buffer, rope.cos, rope.sin});
-  return turned;
+  Operands operands = {joined.as({T, heads + 2 * kvHeads, headDim}), step.in.slots.buffer, step.in.positions.buffer,
+                       rope.cos, rope.sin};
+  if (w.qNorm)
+    operands.insert(operands.end(), {w.qNorm, w.kNorm, eps});
+  operands.insert(operands.end(), {q, p.pool.keys(layer), p.pool.values(layer)});
+  builder.launch(p.kernels.ropeAppend, std::move(operands));
+  return q;
 }
 
-void GraphBuilder::append(const AttentionWeights &w, int64_t layer, Source &normed) {
-  int64_t kvHeads = p.config.attention.kvHeads;
-  Activation k = heads(matmul(normed, w.k, w.kBias), kvHeads, w.kNorm, layer);
-  Activation v = matmul(normed, w.v, w.vBias).as(k.shape);
-  builder.launch(p.kernels.append, {k, v, step.in.slots.buffer, p.pool.keys(layer), p.pool.values(layer)});
-}
-
-Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, Source &normed) {
+Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, const Activation &queries) {
   const auto &[heads, kvHeads, headDim] = p.config.attention;
-  Activation q = this->heads(matmul(normed, w.q, w.qBias), heads, w.qNorm, layer);
-  Shape perSequence = {shape.batch, shape.queries, heads, headDim};
-  Activation out = builder.activation(f32, perSequence);
-  const WideKernels &kernels = p.kernels.at(shape.queries == 1 ? Width::one : Width::many);
-  builder.launch(
-      p.config.windowed(layer) ? kernels.windowed : kernels.attention,
-      {q.as(perSequence), p.pool.keys(layer), p.pool.values(layer), step.in.table.buffer, step.in.length.buffer, out});
-  Source attended{out.as({T, heads * headDim}), {}};
+  auto perSequence = [&](const Activation &x) { return x.as({shape.batch, shape.queries, heads, x.shape[1] / heads}); };
+  AttentionKey key = attentionOf(w, p.config, layer);
+  Operands outputs;
+  Source attended = source(T, heads * headDim, key.group, outputs);
+  Operands operands = {queries.as({shape.batch, shape.queries, heads, headDim}), p.pool.keys(layer),
+                       p.pool.values(layer), step.in.table.buffer, step.in.length.buffer};
+  for (const StepBuilder::Operand &output : outputs)
+    operands.push_back(perSequence(std::get<Activation>(output)));
+  builder.launch(p.kernels.at(shape.queries == 1 ? Width::one : Width::many).attention.at(key), std::move(operands));
   return norm(matmul(attended, w.o, w.oBias), w.postNorm);
 }
 
 Activation GraphBuilder::feedForward(const FeedForwardWeights &w, Source normed) {
-  Activation gateUp = matmul(normed, w.gateUp);
-  Source hidden{builder.activation(f32, {T, p.config.feedForward}), {}};
-  builder.launch(p.kernels.gate, {gateUp, hidden.x});
+  MatmulKey key = gateUpProduct(w, p.config);
+  Operands outputs;
+  Source hidden = source(T, p.config.feedForward, key.group, outputs);
+  if (key.gated) {
+    product(key, normed, w.gateUp, outputs);
+  } else {
+    Activation gateUp = matmul(normed, w.gateUp);
+    builder.launch(p.kernels.extra.gate, {gateUp, *hidden.x});
+  }
   return norm(matmul(hidden, w.down), w.postNorm);
 }
 
@@ -128,12 +179,24 @@ Status GraphBuilder::head(const Activation &added, const Activation &stream) {
   int64_t rows = shape.headRows(), first = T - rows;
   if (first != 0 && shape.batch != 1)
     return internalError("logits of the last tokens of several prompts at once cannot be planned");
-  Source normed = addNorm(added.rows(first, rows), stream.rows(first, rows), p.weights.outputNorm);
-  product(normed, p.weights.head, step.logits.buffer());
+  const Buffer &weight = p.weights.head;
+  Source last =
+      normed(added.rows(first, rows), stream.rows(first, rows), p.weights.outputNorm, groupOf(weight.dtype()));
+  product({.weight = weight.dtype()}, last, weight, {step.logits.buffer()});
   if (p.config.logitSoftCap > 0)
     builder.launch(p.kernels.extra.softCap, {step.logits.buffer(), float(p.config.logitSoftCap)});
-  builder.launch(p.kernels.argMax, {step.logits.buffer(), step.chosen.buffer()});
+  choose();
   return {};
+}
+
+void GraphBuilder::choose() {
+  const ChoiceKernels &choice = p.kernels.choice;
+  int64_t rows = shape.headRows(), parts = (p.config.vocab + choice.columns - 1) / choice.columns;
+  if (parts == 1)
+    return builder.launch(choice.find, {step.logits.buffer(), step.chosen.buffer()});
+  Activation best = builder.activation(f32, {rows, parts}), place = builder.activation(i32, {rows, parts});
+  builder.launch(choice.find, {step.logits.buffer(), best, place});
+  builder.launch(choice.merge, {best, place, step.chosen.buffer()});
 }
 
 Status GraphBuilder::allocate(const Device &device) {
@@ -166,16 +229,20 @@ Result<Step> GraphBuilder::build(const Device &device) {
   TESSERA_TRY(allocate(device));
   Activation stream = builder.activation(f32, {T, p.config.hidden}); // the residual stream
   embed(stream);
-  Source normed{norm(stream, p.weights.layers[0].attention.norm), {}};
+  auto beforeLayer = [&](int64_t layer, const std::optional<Activation> &added) {
+    const AttentionWeights &w = p.weights.layers[size_t(layer)].attention;
+    return normed(added, stream, w.norm, groupOf(w.qkv));
+  };
+  Source next = beforeLayer(0, {});
   for (int64_t layer = 0; layer < p.config.layers; ++layer) {
-    const auto &[attentionWeights, feedForwardWeights] = p.weights.layers[size_t(layer)];
-    append(attentionWeights, layer, normed);
+    const auto &[a, f] = p.weights.layers[size_t(layer)];
+    Activation q = queries(a, layer, next);
     if (shape.head == Head::none && layer + 1 == p.config.layers)
       break; // nothing reads more than the cache
-    Activation attended = attention(attentionWeights, layer, normed);
-    Activation added = feedForward(feedForwardWeights, addNorm(attended, stream, feedForwardWeights.norm));
+    Activation attended = attention(a, layer, q);
+    Activation added = feedForward(f, normed(attended, stream, f.norm, groupOf(f.gateUp.dtype())));
     if (layer + 1 < p.config.layers)
-      normed = addNorm(added, stream, p.weights.layers[size_t(layer + 1)].attention.norm);
+      next = beforeLayer(layer + 1, added);
     else
       TESSERA_TRY(head(added, stream));
   }

@@ -3,12 +3,11 @@
 #include "ops/attention.h"
 #include "ops/embedding.h"
 #include "ops/gelu_and_mul.h"
-#include "ops/kv_append.h"
 #include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
 #include "ops/quantize.h"
 #include "ops/rms_norm.h"
-#include "ops/rope.h"
+#include "ops/rope_append.h"
 #include "ops/silu_and_mul.h"
 #include <set>
 
@@ -45,65 +44,133 @@ private:
   std::vector<LoadedKernel *> places;
 };
 
-std::set<DType> matrixTypes(const Weights &weights) {
-  std::set<DType> types = {weights.head.dtype()};
-  for (const auto &[attention, feedForward] : weights.layers)
-    for (const Buffer *matrix :
-         {&attention.q, &attention.k, &attention.v, &attention.o, &feedForward.gateUp, &feedForward.down})
-      types.insert(matrix->dtype());
-  return types;
-}
+// Everything that some layer asks for.
+struct Wanted {
+  std::set<MatmulKey> products;
+  std::set<AttentionKey> attention;
+  std::set<int> norms, quantize;
 
-bool anyLayer(const model::ModelConfig &config, bool windowed) {
-  for (int64_t layer = 0; layer < config.layers; ++layer)
-    if (config.windowed(layer) == windowed)
-      return true;
-  return false;
+  // A norm or activation before these weights: codes from the norm itself, or quantized for each group.
+  void source(std::span<const Buffer> weights) {
+    int common = groupOf(weights);
+    norms.insert(common);
+    for (const Buffer &weight : weights)
+      if (int group = groupOf(weight.dtype()); group != common)
+        quantize.insert(group);
+  }
+  void source(const Buffer &weight) { source(std::span(&weight, 1)); }
+  // An f32 result before this weight.
+  void plain(const Buffer &weight) {
+    if (int group = groupOf(weight.dtype()))
+      quantize.insert(group);
+  }
+};
+
+Wanted wantedBy(const model::ModelConfig &config, const Weights &weights) {
+  Wanted wanted;
+  wanted.source(weights.head);
+  wanted.products.insert({weights.head.dtype()});
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    const auto &[attention, feedForward] = weights.layers[size_t(layer)];
+    wanted.source(attention.qkv);
+    for (const MatmulKey &key : qkvProducts(attention))
+      wanted.products.insert(key);
+    AttentionKey attends = attentionOf(attention, config, layer);
+    wanted.attention.insert(attends);
+    if (attends.group == 0)
+      wanted.plain(attention.o);
+    wanted.products.insert(outputProduct(attention));
+    wanted.source(feedForward.gateUp);
+    MatmulKey gateUp = gateUpProduct(feedForward, config);
+    wanted.products.insert(gateUp);
+    if (gateUp.group == 0)
+      wanted.plain(feedForward.down);
+    wanted.products.insert({feedForward.down.dtype()});
+  }
+  if (config.family->norms.post)
+    wanted.norms.insert(0);
+  return wanted;
 }
 
 } // namespace
+
+int groupOf(std::span<const Buffer> weights) {
+  int common = groupOf(weights.front().dtype());
+  for (const Buffer &weight : weights)
+    if (groupOf(weight.dtype()) != common)
+      return 0;
+  return common;
+}
+
+std::vector<MatmulKey> qkvProducts(const AttentionWeights &w) {
+  std::vector<MatmulKey> keys;
+  for (const Buffer &matrix : w.qkv)
+    keys.push_back({.weight = matrix.dtype(), .bias = bool(w.qkvBias), .slice = w.qkv.size() > 1});
+  return keys;
+}
+
+MatmulKey outputProduct(const AttentionWeights &w) { return {.weight = w.o.dtype(), .bias = bool(w.oBias)}; }
+
+MatmulKey gateUpProduct(const FeedForwardWeights &w, const model::ModelConfig &config) {
+  if (!takesTurns(config.feedForward))
+    return {.weight = w.gateUp.dtype()};
+  return {.weight = w.gateUp.dtype(), .gated = true, .group = groupOf(w.down.dtype())};
+}
+
+AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &config, int64_t layer) {
+  int group = groupOf(w.o.dtype());
+  return {config.windowed(layer), group && config.attention.headDim % group == 0 ? group : 0};
+}
 
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
                              const KvShape &cache) {
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
   int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(cache.pageSize);
+  bool silu = config.family->gate == model::Gate::silu;
+  const Target &target = engine.target();
+  Wanted wanted = wantedBy(config, weights);
   Kernels kernels;
   Batch batch(engine);
   for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
     WideKernels &wide = rows == 1 ? kernels.one : kernels.many;
-    for (DType type : matrixTypes(weights)) {
-      ops::QuantMatmul matmul{.weight = type};
-      TESSERA_TRY(batch.add(wide.matmul[type], matmul, matmul.defaultConfig(engine.target(), rows)));
+    for (const MatmulKey &key : wanted.products) {
+      ops::QuantMatmul matmul{.weight = key.weight, .bias = key.bias, .slice = key.slice, .group = key.group};
+      if (key.gated)
+        matmul.gate = silu ? ops::Activation::silu : ops::Activation::geluTanh;
+      TESSERA_TRY(batch.add(wide.matmul[key], matmul, matmul.defaultConfig(target, rows)));
     }
-    ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
-    ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
-    attention.keyColumns = cache.keyColumns;
-    if (anyLayer(config, false))
-      TESSERA_TRY(batch.add(wide.attention, attention, attention.defaultConfig(engine.target(), rows)));
-    attention.score.window = int(config.rule.window);
-    if (anyLayer(config, true))
-      TESSERA_TRY(batch.add(wide.windowed, attention, attention.defaultConfig(engine.target(), rows)));
+    for (const AttentionKey &key : wanted.attention) {
+      ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
+      score.window = key.windowed ? int(config.rule.window) : 0;
+      ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
+      attention.keyColumns = cache.keyColumns;
+      attention.codeGroup = key.group;
+      TESSERA_TRY(batch.add(wide.attention[key], attention, attention.defaultConfig(target, rows)));
+    }
   }
   TESSERA_TRY(batch.add(kernels.embedding, ops::Embedding{weights.embedding.dtype()}));
-  TESSERA_TRY(batch.add(kernels.norm, ops::RmsNorm{.residual = false}));
-  TESSERA_TRY(batch.add(kernels.addNorm, ops::RmsNorm{.residual = true}));
-  for (DType type : matrixTypes(weights))
-    if (int group = info(type).packed->group; isQuantized(type) && !kernels.quantize.contains(group))
-      TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
-  TESSERA_TRY(batch.add(kernels.ropeQ, ops::Rope{heads, headDim, rotaryDim, config.rope.interleaved, {}}));
-  TESSERA_TRY(batch.add(kernels.ropeK, ops::Rope{kvHeads, headDim, rotaryDim, config.rope.interleaved, {}}));
-  TESSERA_TRY(batch.add(kernels.append, ops::KvAppend{kvHeads, headDim, page, f16, cache.keyColumns}));
-  if (config.family->gate == model::Gate::silu)
-    TESSERA_TRY(batch.add(kernels.gate, ops::SiluAndMul{}));
-  else
-    TESSERA_TRY(batch.add(kernels.gate, ops::GeluAndMul{.tanh = true}));
-  if (config.layout.qkvBias || config.layout.outputBias)
-    TESSERA_TRY(batch.add(kernels.extra.bias, ops::Add{{}, true}));
+  for (int group : wanted.norms) {
+    TESSERA_TRY(batch.add(kernels.norm[group], ops::RmsNorm{.residual = false, .group = group}));
+    TESSERA_TRY(batch.add(kernels.addNorm[group], ops::RmsNorm{.residual = true, .group = group}));
+  }
+  for (int group : wanted.quantize)
+    TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
+  TESSERA_TRY(batch.add(kernels.ropeAppend, ops::RopeAppend{heads, kvHeads, headDim, rotaryDim, config.rope.interleaved,
+                                                            config.family->norms.heads, page, f16, cache.keyColumns}));
+  if (!takesTurns(config.feedForward)) {
+    if (silu)
+      TESSERA_TRY(batch.add(kernels.extra.gate, ops::SiluAndMul{}));
+    else
+      TESSERA_TRY(batch.add(kernels.extra.gate, ops::GeluAndMul{.tanh = true}));
+  }
   if (config.family->scaledEmbedding)
     TESSERA_TRY(batch.add(kernels.extra.scale, ops::Scale{}));
   if (config.logitSoftCap > 0)
     TESSERA_TRY(batch.add(kernels.extra.softCap, ops::SoftCap{}));
-  TESSERA_TRY(batch.add(kernels.argMax, ops::ArgMax{}));
+  bool parts = config.vocab > ChoiceKernels::columns;
+  TESSERA_TRY(batch.add(kernels.choice.find, ops::ArgMax{.columns = parts ? int(ChoiceKernels::columns) : 0}));
+  if (parts)
+    TESSERA_TRY(batch.add(kernels.choice.merge, ops::ArgMaxMerge{}));
   TESSERA_TRY(batch.compile());
   return kernels;
 }

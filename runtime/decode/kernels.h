@@ -4,6 +4,7 @@
 #include "runtime/decode/weights.h"
 #include "runtime/engine.h"
 #include "runtime/model/config.h"
+#include <compare>
 #include <map>
 
 namespace tessera::decode {
@@ -11,21 +12,52 @@ namespace tessera::decode {
 // How many rows a step brings; the widths differ in their configurations, never in a row's bits.
 enum class Width { one, many };
 
-// Kernels whose configuration depends on the width.
-struct WideKernels {
-  std::map<DType, LoadedKernel> matmul; // by the weight's type
-  LoadedKernel attention, windowed;     // `windowed` where some layer has a window
+// Values that share a scale of the activations before this weight; 0 where it takes them as they are.
+inline int groupOf(DType weight) { return isQuantized(weight) ? info(weight).packed->group : 0; }
+// The same of several weights that read one input; 0 where they differ.
+int groupOf(std::span<const Buffer> weights);
+
+// Which product: ops::QuantMatmul's options, the gate being the model's.
+struct MatmulKey {
+  DType weight;
+  bool bias = false, slice = false, gated = false;
+  int group = 0;
+  auto operator<=>(const MatmulKey &) const = default;
+};
+struct AttentionKey {
+  bool windowed = false;
+  int group = 0; // of the codes that it leaves
+  auto operator<=>(const AttentionKey &) const = default;
 };
 
-// What some families need beside the rest; the others leave it empty.
+// What the layers of a model ask for; the graph launches by these keys, and these keys are compiled.
+std::vector<MatmulKey> qkvProducts(const AttentionWeights &w);
+MatmulKey outputProduct(const AttentionWeights &w);
+MatmulKey gateUpProduct(const FeedForwardWeights &w, const model::ModelConfig &config);
+AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &config, int64_t layer);
+
+// Kernels whose configuration depends on the width.
+struct WideKernels {
+  std::map<MatmulKey, LoadedKernel> matmul;
+  std::map<AttentionKey, LoadedKernel> attention;
+};
+
+// What some models need beside the rest; the others leave it empty.
 struct ExtraKernels {
-  LoadedKernel bias, scale, softCap;
+  LoadedKernel gate, scale, softCap;
+};
+
+// The greedy choice: in parts of so many columns and their merge, or of whole rows where there is one part.
+struct ChoiceKernels {
+  static constexpr int64_t columns = 4096;
+  LoadedKernel find, merge;
 };
 
 struct Kernels {
-  LoadedKernel embedding, norm, addNorm, ropeQ, ropeK, append, gate;
-  LoadedKernel argMax;
-  std::map<int, LoadedKernel> quantize; // by the values that share a scale
+  LoadedKernel embedding, ropeAppend;
+  std::map<int, LoadedKernel> norm, addNorm; // by the group of the codes that they leave, 0 for f32
+  std::map<int, LoadedKernel> quantize;      // by the values that share a scale
+  ChoiceKernels choice;
   ExtraKernels extra;
   WideKernels one, many;
 

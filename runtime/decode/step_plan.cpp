@@ -34,14 +34,21 @@ Activation StepBuilder::activation(DType dtype, Shape shape) {
   return {lifetimes.size() - 1, dtype, std::move(shape)};
 }
 
-void StepBuilder::launch(const LoadedKernel &kernel, std::initializer_list<Operand> operands) {
+Buffer StepBuilder::rows(const Buffer &buffer, int64_t begin, int64_t count) {
+  Result<Buffer> part = buffer.slice(begin, count);
+  if (!part)
+    errors.push_back(part.error());
+  return part ? *part : buffer;
+}
+
+void StepBuilder::launch(const LoadedKernel &kernel, std::vector<Operand> operands) {
   for (const Operand &operand : operands)
     if (const Activation *used = std::get_if<Activation>(&operand)) {
       Lifetime &life = lifetimes[used->id];
       life.first = std::min(life.first, int64_t(launches.size()));
       life.last = int64_t(launches.size());
     }
-  launches.push_back({kernel, operands});
+  launches.push_back({kernel, std::move(operands)});
 }
 
 Result<StepPlan> StepBuilder::finish(const Device &device) {
@@ -56,6 +63,10 @@ Result<StepPlan> StepBuilder::finish(const Device &device) {
     for (size_t i = 0; i < buffers.size(); ++i) {
       const Operand &operand = planned.operands[i];
       if (const float *scalar = std::get_if<float>(&operand)) {
+        args.emplace_back(*scalar);
+        continue;
+      }
+      if (const int64_t *scalar = std::get_if<int64_t>(&operand)) {
         args.emplace_back(*scalar);
         continue;
       }

@@ -3,7 +3,6 @@
 #include "runtime/decode/memory_plan.h"
 #include "runtime/device.h"
 #include "runtime/module.h"
-#include <initializer_list>
 #include <variant>
 #include <vector>
 
@@ -37,11 +36,13 @@ struct Activation {
 // Collects launches, then places the activations by how long each is needed.
 class StepBuilder {
 public:
-  using Operand = std::variant<Activation, Buffer, float>;
+  using Operand = std::variant<Activation, Buffer, float, int64_t>;
 
   // A new tensor; its contents are unspecified until a launch writes them.
   Activation activation(DType dtype, Shape shape);
-  void launch(const LoadedKernel &kernel, std::initializer_list<Operand> operands);
+  // Some rows of a buffer; a failure is finish()'s.
+  Buffer rows(const Buffer &buffer, int64_t begin, int64_t count);
+  void launch(const LoadedKernel &kernel, std::vector<Operand> operands);
   // Errors: a launch whose arguments do not fit its kernel, memory.
   Result<StepPlan> finish(const Device &device);
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,14 +51,15 @@ public:
     return matrix(Part{name, rows}, columns);
   }
   Result<Buffer> matrix(const Part &part, int64_t columns) { return matrix(std::span(&part, 1), columns); }
+  // The same as a list of matrices: a new one begins where the type changes.
+  Result<std::vector<Buffer>> matrices(std::span<const Part> parts, int64_t columns);
   // A norm's weights: with the one that some files leave out.
   Result<Buffer> norm(const std::string &name, int64_t size) {
-    return vector({name, size}, onePlusNorms ? 1.0f : 0.0f);
+    return vector(std::array{Part{name, size}}, onePlusNorms ? 1.0f : 0.0f);
   }
-  Result<Buffer> bias(const Part &part) { return vector(part, 0); }
+  Result<Buffer> vector(std::span<const Part> parts, float plus = 0);
 
 private:
-  Result<Buffer> vector(const Part &part, float plus);
   // Where the buffer's bytes are made: in it where the host can, else in staging memory, from which finish() copies.
   std::span<std::byte> hostBytes(const Buffer &buffer) {
     if (device.impl().hostVisible())
@@ -87,20 +89,13 @@ private:
   std::vector<std::byte> staging; // of one tensor, where the device's memory is not the host's
 };
 
-// Joining matrices only saves padding; taking one apart (attn_qkv) adds the padding of two more.
+// Joining matrices only saves padding.
 Status Loader::reserve() {
   int64_t total = 0;
-  // Vectors become f32.
-  for (const model::StoredTensor &tensor : file.all()) {
-    if (!tensor.type->dtype)
-      continue;
-    Shape shape = tensor.shape;
-    shape.front() += 2 * panelRows;
-    total += aligned(shape.size() == 1
-                         ? shape.front() * 4
-                         : TESSERA_TRY(bytesOf(inPanels(*tensor.type->dtype),
-                                               tensor.name.find("qkv") != tensor.name.npos ? shape : tensor.shape)));
-  }
+  for (const model::StoredTensor &tensor : file.all())
+    if (tensor.type->dtype) // vectors become f32
+      total += aligned(tensor.shape.size() == 1 ? tensor.shape.front() * 4
+                                                : TESSERA_TRY(bytesOf(inPanels(*tensor.type->dtype), tensor.shape)));
   block = TESSERA_TRY(device.alloc(u8, {total}));
   return {};
 }
@@ -130,27 +125,51 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   DType panels = inPanels(*format);
   Buffer buffer = TESSERA_TRY(carve(panels, {rows, columns}));
   repack(panels, columns, sources, hostBytes(buffer), device.impl().threadPool());
-  for (const FileRows &source : sources)
-    release(source.bytes);
+  std::map<std::string_view, std::span<const std::byte>> done; // by tensor: short runs of rows share pages
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::span<const std::byte> &all = done[parts[i].name], &bytes = sources[i].bytes;
+    const std::byte *end = std::max(all.data() + all.size(), bytes.data() + bytes.size());
+    all = {all.empty() ? bytes.data() : std::min(all.data(), bytes.data()), end};
+  }
+  for (const auto &[name, bytes] : done)
+    release(bytes);
   return finish(buffer);
 }
 
-Result<Buffer> Loader::vector(const Part &part, float plus) {
-  const model::StoredTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows}));
-  DType dtype = TESSERA_TRY(dtypeOf(*tensor));
-  std::vector<float> values(static_cast<size_t>(part.count));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const std::byte *at = tensor->bytes.data() + (size_t(part.first) + i) * size_t(tensor->type->blockBytes);
-    if (dtype == f32) {
-      std::memcpy(&values[i], at, 4);
-    } else {
-      uint16_t bits;
-      std::memcpy(&bits, at, 2);
-      values[i] = dtype == f16 ? model::fromHalf(bits) : std::bit_cast<float>(uint32_t(bits) << 16);
-    }
-    values[i] += plus;
+Result<std::vector<Buffer>> Loader::matrices(std::span<const Part> parts, int64_t columns) {
+  std::vector<Buffer> all;
+  while (!parts.empty()) {
+    auto typeOf = [&](const Part &part) -> Result<const model::GgmlType *> {
+      return TESSERA_TRY(file.require(part.name, std::array{part.rows, columns}))->type;
+    };
+    size_t count = 1;
+    while (count < parts.size() && TESSERA_TRY(typeOf(parts[count])) == TESSERA_TRY(typeOf(parts[0])))
+      ++count;
+    all.push_back(TESSERA_TRY(matrix(parts.first(count), columns)));
+    parts = parts.subspan(count);
   }
-  Buffer buffer = TESSERA_TRY(carve(f32, {part.count}));
+  return all;
+}
+
+Result<Buffer> Loader::vector(std::span<const Part> parts, float plus) {
+  std::vector<float> values;
+  for (const Part &part : parts) {
+    const model::StoredTensor *tensor = TESSERA_TRY(file.require(part.name, std::array{part.rows}));
+    DType dtype = TESSERA_TRY(dtypeOf(*tensor));
+    for (int64_t i = part.first; i < part.first + part.count; ++i) {
+      const std::byte *at = tensor->bytes.data() + size_t(i) * size_t(tensor->type->blockBytes);
+      float value;
+      if (dtype == f32) {
+        std::memcpy(&value, at, 4);
+      } else {
+        uint16_t bits;
+        std::memcpy(&bits, at, 2);
+        value = dtype == f16 ? model::fromHalf(bits) : std::bit_cast<float>(uint32_t(bits) << 16);
+      }
+      values.push_back(value + plus);
+    }
+  }
+  Buffer buffer = TESSERA_TRY(carve(f32, {int64_t(values.size())}));
   TESSERA_TRY(buffer.copyFrom(values.data(), buffer.bytes()));
   return buffer.asReadOnly();
 }
@@ -166,17 +185,12 @@ public:
     int64_t hidden = config.hidden;
     AttentionWeights w;
     w.norm = TESSERA_TRY(load.norm(block + "attn_norm.weight", hidden));
-    w.q = TESSERA_TRY(load.matrix(projection("q", ".weight", 0, query), hidden));
-    w.k = TESSERA_TRY(load.matrix(projection("k", ".weight", query, key), hidden));
-    w.v = TESSERA_TRY(load.matrix(projection("v", ".weight", query + key, key), hidden));
+    w.qkv = TESSERA_TRY(load.matrices(projections(".weight"), hidden));
     w.o = TESSERA_TRY(load.matrix(block + "attn_output.weight", hidden, query));
-    if (config.layout.qkvBias) {
-      w.qBias = TESSERA_TRY(load.bias(projection("q", ".bias", 0, query)));
-      w.kBias = TESSERA_TRY(load.bias(projection("k", ".bias", query, key)));
-      w.vBias = TESSERA_TRY(load.bias(projection("v", ".bias", query + key, key)));
-    }
+    if (config.layout.qkvBias)
+      w.qkvBias = TESSERA_TRY(load.vector(projections(".bias")));
     if (config.layout.outputBias)
-      w.oBias = TESSERA_TRY(load.bias({block + "attn_output.bias", hidden}));
+      w.oBias = TESSERA_TRY(load.vector(std::array{Loader::Part{block + "attn_output.bias", hidden}}));
     if (config.family->norms.heads) {
       w.qNorm = TESSERA_TRY(load.norm(block + "attn_q_norm.weight", config.attention.headDim));
       w.kNorm = TESSERA_TRY(load.norm(block + "attn_k_norm.weight", config.attention.headDim));
@@ -190,10 +204,7 @@ public:
     int64_t hidden = config.hidden, inner = config.feedForward;
     FeedForwardWeights w;
     w.norm = TESSERA_TRY(load.norm(block + "ffn_norm.weight", hidden));
-    std::vector<Loader::Part> gateUp = {{block + "ffn_gate.weight", inner}, {block + "ffn_up.weight", inner}};
-    if (config.layout.fusedGateUp)
-      gateUp = {{block + "ffn_up.weight", 2 * inner}};
-    w.gateUp = TESSERA_TRY(load.matrix(gateUp, hidden));
+    w.gateUp = TESSERA_TRY(load.matrix(gateUp(), hidden));
     w.down = TESSERA_TRY(load.matrix(block + "ffn_down.weight", hidden, inner));
     if (config.family->norms.post)
       w.postNorm = TESSERA_TRY(load.norm(block + "post_ffw_norm.weight", hidden));
@@ -201,11 +212,22 @@ public:
   }
 
 private:
-  // attn_q, attn_k or attn_v, or its rows of attn_qkv.
-  Loader::Part projection(const std::string &which, const std::string &suffix, int64_t first, int64_t rows) const {
+  // attn_q, attn_k and attn_v, or attn_qkv.
+  std::vector<Loader::Part> projections(const std::string &suffix) const {
     if (config.layout.fusedQkv)
-      return {block + "attn_qkv" + suffix, query + 2 * key, first, rows};
-    return {block + "attn_" + which + suffix, rows};
+      return {{block + "attn_qkv" + suffix, query + 2 * key}};
+    return {{block + "attn_q" + suffix, query}, {block + "attn_k" + suffix, key}, {block + "attn_v" + suffix, key}};
+  }
+  // Gate and up projection, row blocks by turns or one after the other. A fused tensor has the gate first.
+  std::vector<Loader::Part> gateUp() const {
+    int64_t inner = config.feedForward, turn = takesTurns(inner) ? int64_t(ops::QuantMatmul::turn) : inner;
+    bool fused = config.layout.fusedGateUp;
+    std::vector<Loader::Part> parts;
+    for (int64_t row = 0; row < inner; row += turn)
+      for (int64_t half : {0, 1})
+        parts.push_back({block + (fused || half ? "ffn_up.weight" : "ffn_gate.weight"), fused ? 2 * inner : inner,
+                         fused ? half * inner + row : row, turn});
+    return parts;
   }
 
   Loader &load;
@@ -237,9 +259,12 @@ int64_t Weights::bytes() const {
   if (head.data() != embedding.data())
     total += head.bytes();
   for (const auto &[a, f] : layers)
-    for (const Buffer *buffer : {&a.norm, &a.q, &a.k, &a.v, &a.o, &a.qBias, &a.kBias, &a.vBias, &a.oBias, &a.qNorm,
-                                 &a.kNorm, &a.postNorm, &f.norm, &f.gateUp, &f.down, &f.postNorm})
+    for (const Buffer *buffer : {&a.norm, &a.qkvBias, &a.o, &a.oBias, &a.qNorm, &a.kNorm, &a.postNorm, &f.norm,
+                                 &f.gateUp, &f.down, &f.postNorm})
       total += buffer->bytes();
+  for (const LayerWeights &layer : layers)
+    for (const Buffer &matrix : layer.attention.qkv)
+      total += matrix.bytes();
   return total;
 }
 

@@ -1,5 +1,6 @@
 // Weights: a model's tensors on a device, in the layouts that the kernels read.
 #pragma once
+#include "ops/quant_matmul.h"
 #include "ops/rope_tables.h"
 #include "runtime/device.h"
 #include "runtime/model/config.h"
@@ -11,14 +12,18 @@ namespace tessera::decode {
 // Empty buffers stand for what the model does not have. Matrices are [outputs, inputs] in panels, quantized or of float
 // values. Norms and biases are f32.
 struct AttentionWeights {
-  Buffer norm, q, k, v, o;
-  Buffer qBias, kBias, vBias, oBias;
+  Buffer norm;
+  std::vector<Buffer> qkv; // the rows of q, k and v, one below the other: one matrix, or one for each change of type
+  Buffer qkvBias;          // of all of them
+  Buffer o, oBias;
   Buffer qNorm, kNorm; // [headDim], of every head
   Buffer postNorm;
 };
+// Whether the rows of gate and up projection take turns, as a gated product reads them (ops/quant_matmul.h).
+inline bool takesTurns(int64_t feedForward) { return feedForward % ops::QuantMatmul::turn == 0; }
 struct FeedForwardWeights {
   Buffer norm;
-  Buffer gateUp; // [2 * feedForward, hidden]: the gate's rows, then the up projection's
+  Buffer gateUp; // [2 * feedForward, hidden]: in turns, or the gate's rows and then the up projection's
   Buffer down;
   Buffer postNorm;
 };

@@ -4,6 +4,7 @@
 #include "ops/kv_append.h"
 #include "ops/pointwise.h"
 #include "ops/quant_matmul.h"
+#include "ops/reference/error.h"
 #include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
 #include "ops/rms_norm.h"
@@ -43,6 +44,20 @@ void expectCodes(const CodeArguments &got, const std::vector<float> &values, int
   EXPECT_EQ(got.sum.as<int32_t>(), expected.sum) << what;
 }
 
+// The same values but for the last bit before they were rounded.
+void expectNearCodes(const CodeArguments &got, const std::vector<float> &values, int64_t columns, int64_t group,
+                     const std::string &what) {
+  std::vector<int8_t> codes = got.codes.as<int8_t>();
+  std::vector<float> scale = got.scale.floats(), result;
+  std::vector<int32_t> sums(scale.size());
+  for (size_t i = 0; i < codes.size(); ++i) {
+    result.push_back(float(codes[i]) * scale[i / size_t(group)]);
+    sums[i / size_t(group)] += codes[i];
+  }
+  EXPECT_EQ(got.sum.as<int32_t>(), sums) << what;
+  EXPECT_LE(reference::nmse(result, reference::quantize(values, columns, group).values), 1e-5) << what;
+}
+
 } // namespace
 
 TEST_P(FusedTest, NormsLeaveCodes) {
@@ -63,7 +78,11 @@ TEST_P(FusedTest, NormsLeaveCodes) {
           run(op, {x, w, y, Argument::scalar(1e-5)});
           run(fused, {x, w, q.codes, q.scale, q.sum, Argument::scalar(1e-5)});
         }
-        expectCodes(q, y.floats(), columns, group, std::to_string(columns) + " columns in " + std::to_string(group));
+        std::string what = std::to_string(columns) + " columns in " + std::to_string(group);
+        if (target().vendor == Vendor::cpu)
+          expectCodes(q, y.floats(), columns, group, what);
+        else // the tree of a row's sum depends on the warps, which the two kernels may take differently
+          expectNearCodes(q, y.floats(), columns, group, what);
       }
 }
 
