@@ -3,8 +3,7 @@
 namespace tessera::ops {
 using namespace dsl;
 
-// Rounds |x| < 2^22 half to even: adding 1.5 · 2^23 leaves no bits for a fraction.
-static Tile roundHalfEven(Tile x) {
+Tile roundHalfEven(Tile x) {
   constexpr double noFraction = 12582912.0;
   return (x + noFraction) - noFraction;
 }

@@ -6,6 +6,9 @@
 
 namespace tessera::ops {
 
+// |x| < 2^22 to the nearest whole number, half to even: adding 1.5 · 2^23 leaves no bits for a fraction.
+dsl::Tile roundHalfEven(dsl::Tile x);
+
 // Values [rows, group] as codes [rows, group] (i32, |code| <= 127) and, per row, the scale (f32) and the codes' sum
 // (i32), both [rows, 1]: scale = max|x| / 127, code = x / scale rounded half to even. A row whose scale is below 2^-100
 // becomes zeros: dividing by a subnormal scale could leave the codes' range. The same operations wherever it is used,

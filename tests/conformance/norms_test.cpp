@@ -2,9 +2,12 @@
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/reference/error.h"
+#include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
 #include "ops/rms_norm.h"
 #include "tests/conformance/on_target.h"
+#include <algorithm>
+#include <cmath>
 
 using namespace tessera;
 using namespace tessera::conformance;
@@ -126,4 +129,53 @@ TEST_P(NormsTest, DISABLED_FullGrid) {
         if (d % groups == 0)
           checkGroupNorm(target(), {.groups = groups}, rows, d, 1);
     }
+}
+
+// y = code · scale: a row's scale puts its largest value at the largest code, and every value is within half a step.
+TEST_P(NormsTest, RmsNormQuantizesItsRows) {
+  for (DType out : {i8, e4m3, e5m2})
+    for (auto [rows, columns] : {Rows{3, 576}, {2, 111}, {5, 2048}}) {
+      std::vector<float> x = randomFloats(rows * columns, 1), r = randomFloats(rows * columns, 3),
+                         w = randomFloats(columns, 2);
+      std::fill(x.begin(), x.begin() + columns, 0.0f), std::fill(r.begin(), r.begin() + columns, 0.0f);
+      ops::RmsNorm op{.residual = true, .out = out};
+      Argument sum = Argument::inOut(f32, {rows, columns}, r), y = Argument::out(out, {rows, columns}),
+               scale = Argument::out(f32, {rows});
+      launch(target(), trace(op, op.defaultConfig(target())),
+             {Argument::in(f32, {rows, columns}, x), sum, Argument::in(f32, {columns}, w), y, scale,
+              Argument::scalar(1e-5)});
+      for (size_t i = 0; i < x.size(); ++i)
+        x[i] += r[i];
+      EXPECT_EQ(sum.floats(), x);
+      std::vector<double> exact = reference::rmsNorm<double>(widen(x), widen(w), double(1e-5f));
+      std::vector<int8_t> bytes = y.as<int8_t>();
+      std::vector<float> codes = out == i8 ? std::vector<float>(bytes.begin(), bytes.end()) : y.floats();
+      std::vector<float> scales = scale.floats();
+      double largest = out == i8 ? 127 : out == e4m3 ? 448 : 57344, half = out == e4m3 ? 0x1p-4 : 0x1p-3;
+      for (int64_t t = 0; t < rows; ++t) {
+        double most = 0;
+        for (int64_t j = 0; j < columns; ++j)
+          most = std::max(most, std::abs(exact[t * columns + j]));
+        EXPECT_NEAR(scales[t], most / largest, most / largest * 1e-6);
+        for (int64_t j = 0; j < columns; ++j) {
+          double value = exact[t * columns + j], step = scales[t] * (out == i8 ? 0.5 : out == e4m3 ? 0x1p-10 : 0x1p-17);
+          double bound = std::max(step, out == i8 ? 0 : std::abs(value) * half) * (1 + 1e-4) + most * 1e-6;
+          ASSERT_LE(std::abs(codes[t * columns + j] * scales[t] - value), bound) << name(out) << " " << t << " " << j;
+        }
+      }
+    }
+}
+
+TEST_P(NormsTest, RmsNormRoundsToHalves) {
+  int64_t rows = 3, columns = 576;
+  std::vector<float> x = randomFloats(rows * columns, 1), w = randomFloats(columns, 2);
+  auto run = [&](DType out) {
+    ops::RmsNorm op{.out = out};
+    Argument y = Argument::out(out, {rows, columns});
+    launch(target(), trace(op, op.defaultConfig(target())),
+           {Argument::in(f32, {rows, columns}, x), Argument::in(f32, {columns}, w), y, Argument::scalar(1e-5)});
+    return y.floats();
+  };
+  for (DType out : {f16, bf16})
+    EXPECT_EQ(run(out), reference::decode(out, reference::encode(out, run(f32)))) << name(out);
 }
