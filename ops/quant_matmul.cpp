@@ -60,17 +60,56 @@ struct DenseProduct : Product {
   Tensor A;
 };
 
+// Operands of a narrow float type: the weights of a step become it from f32.
+struct HalfProduct : Product {
+  HalfProduct(Kernel &k, DType activations, DType weight, Dim M, Dim N, Dim K, int64_t bk)
+      : K(K), weight(weight), bk(isQuantized(weight) ? info(weight).packed->group : bk),
+        A(k.in("A", activations, {M, K})) {
+    W = k.in("W", weight, {N, K});
+  }
+  Tile operator()(Range m, Range n) const override {
+    return loop(blocks(K, bk), zeros({m.size, n.size}), [&](Range kk, Tile acc) {
+      Tile a = load(A(m, kk));
+      return dot(a, trans(values(W(n, kk)).to(a.dtype())), acc);
+    });
+  }
+  // One scale and one min a row where they are quantized.
+  Tile values(View w) const {
+    if (!isQuantized(weight))
+      return load(w);
+    const PackedFormat &format = *info(weight).packed;
+    auto column = [&](View part, View super) {
+      Tile one = load(part).to(f32);
+      return format.twoLevels() ? one * load(super).to(f32) : one;
+    };
+    Tile value = load(codes(w)).to(f32);
+    if (format.bias)
+      value = value - double(format.bias);
+    value = value * column(scales(w), superScales(w));
+    return format.hasMin ? value + column(mins(w), superMins(w)) : value;
+  }
+  Dim K;
+  DType weight;
+  int64_t bk;
+  Tensor A;
+};
+
 } // namespace
 
 // One program owns bm × bn of C. Rows of the grid go fastest: a weight panel stays in cache.
 void QuantMatmul::define(Kernel &k, const Config &c) const {
   if (!k.require(!gate || (c.bn == turn && !bias && !slice),
                  "a gated product takes " + std::to_string(turn) + " columns a program, and neither bias nor slice") ||
-      !k.require(gate || !group, "only a gated product leaves 8-bit codes"))
+      !k.require(gate || !group, "only a gated product leaves 8-bit codes") ||
+      !k.require(activations == f32 || activations == f16 || activations == bf16,
+                 "quant_matmul takes activations of f32, f16 or bf16, not of " +
+                     std::string(tessera::name(activations))))
     return;
   auto [M, N, K] = k.dims("M", "N", "K");
   std::unique_ptr<Product> product;
-  if (isQuantized(weight))
+  if (activations != f32)
+    product = std::make_unique<HalfProduct>(k, activations, weight, M, N, K, c.bk);
+  else if (isQuantized(weight))
     product = std::make_unique<PackedProduct>(k, weight, M, N, K);
   else
     product = std::make_unique<DenseProduct>(k, weight, M, N, K, c.bk);
@@ -101,7 +140,12 @@ void QuantMatmul::define(Kernel &k, const Config &c) const {
 
 QuantMatmul QuantMatmul::of(DType dtype, const Sizes &s) {
   constexpr Activation gates[] = {Activation::silu, Activation::gelu, Activation::geluTanh};
-  QuantMatmul op{.weight = dtype, .bias = at(s, "bias") != 0, .group = int(at(s, "group"))};
+  QuantMatmul op{.weight = dtype,
+                 .bias = at(s, "bias") != 0,
+                 .group = int(at(s, "group")),
+                 .activations = at(s, "f16")    ? f16
+                                : at(s, "bf16") ? bf16
+                                                : f32};
   if (int64_t gate = at(s, "gate"); gate >= 1 && gate <= 3)
     op.gate = gates[gate - 1];
   return op;
@@ -109,7 +153,7 @@ QuantMatmul QuantMatmul::of(DType dtype, const Sizes &s) {
 
 QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t rows) const {
   // One row alone on a GPU: a lane for every output, which reads its row of the panel.
-  if (target.vendor != Vendor::cpu && rows == 1 && isPacked(weight))
+  if (target.vendor != Vendor::cpu && rows == 1 && isPacked(weight) && activations == f32)
     return {.bm = 1, .bn = 32, .bk = 32};
   if (target.vendor != Vendor::cpu)
     return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)),
@@ -128,11 +172,13 @@ QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t row
 
 Cost QuantMatmul::cost(const Sizes &s) const {
   double m = double(at(s, "M")), n = double(at(s, "N")), k = double(at(s, "K"));
-  double activations = isQuantized(weight) ? m * k * (1 + 8.0 / info(weight).packed->group) : m * k * 4;
+  double given = activations != f32    ? m * k * 2
+                 : isQuantized(weight) ? m * k * (1 + 8.0 / info(weight).packed->group)
+                                       : m * k * 4;
   double weights =
       isPacked(weight) ? double(panelBytes(weight, at(s, "N"), at(s, "K"))) : n * k * info(weight).bits / 8;
   double out = gate ? m * n / 2 * (group ? 1 + 8.0 / group : 4) : m * n * 4;
-  return {2 * m * n * k, activations + weights + out};
+  return {2 * m * n * k, given + weights + out};
 }
 
 } // namespace tessera::ops

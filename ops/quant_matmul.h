@@ -12,6 +12,9 @@ namespace tessera::ops {
 //   Quantize{g} makes them, W [N, K] packed, C f32 [M, N]. Integer products per group, groups added in f32 in ascending
 //   order.
 // weight a float type, plain or in panels: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending.
+// activations f16 or bf16: A [M, K] of that type whatever the weight. Weights become that type in registers (computed
+// in
+//   f32, rounded once), and tensor cores multiply: W4A16, W8A16.
 // A row of C has the same bits for every bm and M, and the fused forms have those of their parts one after the other:
 //   bias: + bias f32 [N], an argument after W.
 //   slice: C is [M, columns] and takes the product from column `first` on, a scalar i32 after C.
@@ -25,6 +28,7 @@ struct QuantMatmul {
   bool bias = false, slice = false;
   std::optional<Activation> gate = {};
   int group = 0;
+  DType activations = f32;        // f32: codes or f32, as the weight wants
   static constexpr int turn = 32; // rows of gates, then of ups
 
   struct Config {
@@ -38,7 +42,9 @@ struct QuantMatmul {
   static constexpr DType dtypes[] = {q4_1, q4_0, q5_0, q5_1, q8_0,      q4_k,       q5_k,
                                      q6_k, f16,  bf16, f32,  panel_f16, panel_bf16, panel_f32};
   // gate: 1 SiLU, 2 GELU, 3 GELU by tanh.
-  static Sizes sizes() { return {{"M", 1}, {"N", 576}, {"K", 1536}, {"bias", 0}, {"gate", 0}, {"group", 0}}; }
+  static Sizes sizes() {
+    return {{"M", 1}, {"N", 576}, {"K", 1536}, {"bias", 0}, {"gate", 0}, {"group", 0}, {"f16", 0}, {"bf16", 0}};
+  }
   static QuantMatmul of(DType dtype, const Sizes &sizes);
   Cost cost(const Sizes &sizes) const;
 };

@@ -253,6 +253,35 @@ TEST_P(QuantMatmulTest, AgreesWithTheOracle) {
       checkPacked(target(), format, s);
 }
 
+// W4A16 and W8A16: halves against weights that become halves, one rounding each.
+TEST_P(QuantMatmulTest, TakesHalvesAsActivations) {
+  for (DType activations : {f16, bf16})
+    for (DType weight : {q4_1, q8_0, q4_k, q6_k, f16})
+      for (MatmulShape s : {MatmulShape{33, 70, 96}, {1, 40, 64}}) {
+        bool quantized = isQuantized(weight);
+        bool widened = target().vendor == Vendor::cpu || (activations == bf16 && !target().has("bf16"));
+        if (widened && (weight != q4_1 || activations != bf16 || s.m == 1)) // then as with f32
+          continue;
+        if (quantized)
+          s.k = std::max<int64_t>(s.k / info(weight).packed->block, 1) * info(weight).packed->block;
+        ops::QuantMatmul op{.weight = weight, .activations = activations};
+        std::vector<float> a = randomFloats(s.m * s.k, 3), dense = randomFloats(s.n * s.k, 4);
+        reference::PackedMatrix packed = quantized ? randomWeights(weight, s.n, s.k, 4) : reference::PackedMatrix();
+        Argument c = Argument::out(f32, {s.m, s.n});
+        launch(target(), trace(op, op.defaultConfig(target(), s.m)),
+               {Argument::in(activations, {s.m, s.k}, a),
+                quantized ? Argument::packed(weight, {s.n, s.k}, reference::toPanels(packed))
+                          : Argument::in(weight, {s.n, s.k}, dense),
+                c});
+        std::vector<double> w = widen(quantized ? packed.values() : rounded(weight, dense));
+        double bound = activations == f16 ? 1e-6 : 1e-5; // bf16 rounds weights to 2^-9 of themselves
+        EXPECT_LE(
+            reference::nmse(c.floats(), reference::matmulTransposed<double>(s, widen(rounded(activations, a)), w)),
+            bound)
+            << name(weight) << " " << name(activations) << " " << text(s);
+      }
+}
+
 TEST_P(QuantMatmulTest, DISABLED_FullGrid) {
   for (DType format : packedFormats) {
     for (MatmulShape s :
