@@ -2,6 +2,7 @@
 #include "ops/catalogue.h"
 #include "runtime/decode/decoder.h"
 #include "runtime/decode/sampler.h"
+#include "runtime/resident.h"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -60,7 +61,7 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
                                                 " tokens of context, not " + std::to_string(options.context)));
   int64_t context = options.context ? options.context : std::min(config.context, defaultContext);
   Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
-  Weights weights = TESSERA_TRY(loadWeights(file.tensors(), config, device));
+  PlannedWeights planned = TESSERA_TRY(planWeights(file.tensors(), config, device));
   int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
   const model::AttentionShape &attention = config.attention;
   // A CPU's lanes are keys side by side; a GPU's threads read a key's 16 bytes each.
@@ -69,7 +70,9 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
       KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize, keyColumns}));
   Engine engine(device, options.engine);
   Decoder decoder =
-      TESSERA_TRY(Decoder::make(engine, config, std::move(weights), std::move(pool), {context, options.chunk}));
+      TESSERA_TRY(Decoder::make(engine, config, std::move(planned.weights), std::move(pool), {context, options.chunk}));
+  releaseLibraryPages(); // the compiler has done its work, and the weights want the room
+  TESSERA_TRY(planned.fill());
   EngineStats stats = engine.stats();
   LoadReport report;
   report.compileMs = stats.compileMs;

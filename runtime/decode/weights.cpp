@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -58,20 +59,18 @@ public:
     return vector(std::array{Part{name, size}}, onePlusNorms ? 1.0f : 0.0f);
   }
   Result<Buffer> vector(std::span<const Part> parts, float plus = 0);
+  // Writes the matrices and vectors that were planned.
+  Status fill();
 
 private:
-  // Where the buffer's bytes are made: in it where the host can, else in staging memory, from which finish() copies.
-  std::span<std::byte> hostBytes(const Buffer &buffer) {
-    if (device.impl().hostVisible())
-      return {static_cast<std::byte *>(buffer.data()), size_t(buffer.bytes())};
-    staging.resize(size_t(buffer.bytes()));
-    return staging;
-  }
-  Result<Buffer> finish(const Buffer &buffer) {
-    if (!device.impl().hostVisible())
-      TESSERA_TRY(buffer.copyFrom(staging.data(), buffer.bytes()));
-    return buffer.asReadOnly();
-  }
+  // A matrix that is still to be written.
+  struct Job {
+    DType panels;
+    int64_t columns;
+    std::vector<FileRows> sources;
+    std::vector<std::span<const std::byte>> read; // of the file, one a tensor
+    Buffer into;
+  };
   Result<Buffer> carve(DType dtype, Shape shape);
   Result<DType> dtypeOf(const model::StoredTensor &tensor) const {
     if (!tensor.type->dtype)
@@ -82,11 +81,12 @@ private:
   static int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
   const model::Tensors &file;
-  const Device &device;
+  Device device; // a handle
   bool onePlusNorms;
   Buffer block;
   int64_t used = 0;
-  std::vector<std::byte> staging; // of one tensor, where the device's memory is not the host's
+  std::vector<Job> jobs;
+  std::vector<std::pair<Buffer, std::vector<float>>> vectors; // written with the matrices: one would touch a huge page
 };
 
 // Joining matrices only saves padding.
@@ -124,16 +124,39 @@ Result<Buffer> Loader::matrix(std::span<const Part> parts, int64_t columns) {
   }
   DType panels = inPanels(*format);
   Buffer buffer = TESSERA_TRY(carve(panels, {rows, columns}));
-  repack(panels, columns, sources, hostBytes(buffer), device.impl().threadPool());
   std::map<std::string_view, std::span<const std::byte>> done; // by tensor: short runs of rows share pages
   for (size_t i = 0; i < parts.size(); ++i) {
     std::span<const std::byte> &all = done[parts[i].name], &bytes = sources[i].bytes;
     const std::byte *end = std::max(all.data() + all.size(), bytes.data() + bytes.size());
     all = {all.empty() ? bytes.data() : std::min(all.data(), bytes.data()), end};
   }
+  std::vector<std::span<const std::byte>> read;
   for (const auto &[name, bytes] : done)
-    release(bytes);
-  return finish(buffer);
+    read.push_back(bytes);
+  jobs.push_back({panels, columns, std::move(sources), std::move(read), buffer});
+  return buffer.asReadOnly();
+}
+
+// In the buffer itself where the host can, else in memory of one tensor's size from which the device copies.
+Status Loader::fill() {
+  std::vector<std::byte> staging;
+  bool direct = device.impl().hostVisible();
+  for (const Job &job : jobs) {
+    size_t size = size_t(job.into.bytes());
+    if (!direct)
+      staging.resize(size);
+    std::byte *bytes = direct ? static_cast<std::byte *>(job.into.data()) : staging.data();
+    repack(job.panels, job.columns, job.sources, {bytes, size}, device.impl().threadPool());
+    if (!direct)
+      TESSERA_TRY(job.into.copyFrom(bytes, job.into.bytes()));
+    for (std::span<const std::byte> tensor : job.read)
+      release(tensor);
+  }
+  for (const auto &[into, values] : vectors)
+    TESSERA_TRY(into.copyFrom(values.data(), into.bytes()));
+  jobs.clear();
+  vectors.clear();
+  return {};
 }
 
 Result<std::vector<Buffer>> Loader::matrices(std::span<const Part> parts, int64_t columns) {
@@ -170,7 +193,7 @@ Result<Buffer> Loader::vector(std::span<const Part> parts, float plus) {
     }
   }
   Buffer buffer = TESSERA_TRY(carve(f32, {int64_t(values.size())}));
-  TESSERA_TRY(buffer.copyFrom(values.data(), buffer.bytes()));
+  vectors.emplace_back(buffer, std::move(values));
   return buffer.asReadOnly();
 }
 
@@ -238,8 +261,9 @@ private:
 
 } // namespace
 
-Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device) {
-  Loader load(file, device, config.layout.onePlusNorms);
+Result<PlannedWeights> planWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device) {
+  auto shared = std::make_shared<Loader>(file, device, config.layout.onePlusNorms);
+  Loader &load = *shared;
   TESSERA_TRY(load.reserve());
   Weights weights;
   weights.embedding = TESSERA_TRY(load.matrix("token_embd.weight", config.vocab, config.hidden));
@@ -251,7 +275,13 @@ Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig
     weights.layers.push_back({TESSERA_TRY(loader.attention()), TESSERA_TRY(loader.feedForward())});
   }
   weights.ropeDivisors = TESSERA_TRY(model::ropeDivisors(file, config));
-  return weights;
+  return PlannedWeights{std::move(weights), [shared] { return shared->fill(); }};
+}
+
+Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device) {
+  PlannedWeights planned = TESSERA_TRY(planWeights(file, config, device));
+  TESSERA_TRY(planned.fill());
+  return std::move(planned.weights);
 }
 
 int64_t Weights::bytes() const {

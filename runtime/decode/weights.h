@@ -5,6 +5,7 @@
 #include "runtime/device.h"
 #include "runtime/model/config.h"
 #include "runtime/model/tensors.h"
+#include <functional>
 #include <vector>
 
 namespace tessera::decode {
@@ -42,10 +43,18 @@ struct Weights {
   int64_t bytes() const; // memory that is held, shared memory once
 };
 
-// Copies and repacks everything out of the file, whose pages leave memory tensor by tensor; `config` must be the file's
-// own. Errors name the file and the tensor: missing, another shape, a type that no kernel reads, gate and up of
-// different types.
+// Everything out of the file, copied and repacked; `config` must be the file's own. Errors name the file and the
+// tensor: missing, another shape, a type that no kernel reads, gate and up of different types.
 Result<Weights> loadWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device);
+
+// The same in two steps: weights that have their types, shapes and places, and `fill`, which writes them
+// and lets the file's pages go tensor by tensor. What needs memory meanwhile need not share the peak with
+// them.
+struct PlannedWeights {
+  Weights weights;
+  std::function<Status()> fill; // once; `file` must live
+};
+Result<PlannedWeights> planWeights(const model::Tensors &file, const model::ModelConfig &config, const Device &device);
 
 // ops::ropeTable on a device.
 struct RopeTables {
