@@ -8,8 +8,8 @@ namespace tessera::cpu {
 
 namespace {
 
-// Lanes half..2*half moved onto lanes 0..half; the rest is of no interest. It must be said so: LLVM 22 selects a broadcast
-// of the wrong half for <2, 3, 2, 3, 4, ...> where several such sums are stored side by side.
+// Lanes half..2*half moved onto lanes 0..half; the rest is of no interest. It must be said so: LLVM 22 selects a
+// broadcast of the wrong half for <2, 3, 2, 3, 4, ...> where several such sums are stored side by side.
 Value upperHalf(OpBuilder &b, Location loc, Value vector, int64_t half) {
   SmallVector<int64_t> mask;
   for (int64_t l = 0, lanes = cast<VectorType>(vector.getType()).getNumElements(); l < lanes; ++l)
