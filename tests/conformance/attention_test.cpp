@@ -35,6 +35,7 @@ TEST_P(AttentionTest, ComputesInHalves) {
     check(target(), {in({9, 3, 64, 16, compute}), {70}}, 66);
     check(target(), {in({4, 1, 80, 32, compute}), {41, 33}}, 17);
     check(target(), {in({2, 2, 128, 64, f32}), {70, 90}}, 33);
+    check(target(), {in({9, 3, 64, 16, compute, {}, 64, /*partial=*/true}), {150, 40}}, 1);
   }
 }
 TEST_P(AttentionTest, AQueryBeforeTheSequenceGivesZeros) {
