@@ -38,6 +38,9 @@ static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const op
 
 Status benchOps(const OpBenchOptions &options, const std::function<bool(const OpBenchRow &)> &done) {
   Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
+  if (device.impl().isModelled())
+    return unsupported("bench op measures, and the times of " + options.device +
+                       " are modelled: tessera run-kernel tells them, kernel by kernel");
   Peaks peaks(device);
   if (!options.op.empty())
     (void)TESSERA_TRY(ops::findOp(options.op));

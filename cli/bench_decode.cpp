@@ -95,24 +95,34 @@ Status benchDecode(const Options &options) {
   int threads = model.device().threads();
   Spread prefill = spreadOf(speeds.prefill), decode = spreadOf(speeds.decode);
   double bytes = bytesPerToken(model, double(options.promptTokens) + double(options.generatedTokens) / 2);
-  double bandwidth = readBandwidth(threads);
-  double percent = 100 * bytes * decode.median / bandwidth;
-  if (options.json)
-    printJson({{"model", options.model},
-               {"device", options.load.device},
-               {"threads", threads},
-               {"prompt_tokens", options.promptTokens},
-               {"gen_tokens", options.generatedTokens},
-               {"prefill_tokens_per_s", toJson(prefill)},
-               {"decode_tokens_per_s", toJson(decode)},
-               {"bytes_per_token", bytes},
-               {"read_bandwidth_gb_s", bandwidth / 1e9},
-               {"percent_of_bandwidth", percent},
-               {"repeats", speeds.decode.size()}});
-  else
+  // How near it comes to what the memory gives is known where the memory is this machine's.
+  bool host = model.device().impl().hostVisible(), modelled = model.device().impl().isModelled();
+  double bandwidth = host ? readBandwidth(threads) : 0;
+  double percent = host ? 100 * bytes * decode.median / bandwidth : 0;
+  if (options.json) {
+    Json json = {{"model", options.model},
+                 {"device", options.load.device},
+                 {"kind", modelled ? "modelled" : "measured"},
+                 {"threads", threads},
+                 {"prompt_tokens", options.promptTokens},
+                 {"gen_tokens", options.generatedTokens},
+                 {"prefill_tokens_per_s", toJson(prefill)},
+                 {"decode_tokens_per_s", toJson(decode)},
+                 {"bytes_per_token", bytes},
+                 {"repeats", speeds.decode.size()}};
+    if (host) {
+      json["read_bandwidth_gb_s"] = bandwidth / 1e9;
+      json["percent_of_bandwidth"] = percent;
+    }
+    printJson(json);
+  } else {
     print("prefill " + number(prefill.median) + " tokens/s, decode " + number(decode.median) + " tokens/s (" +
-          number(decode.min) + " to " + number(decode.max) + "), " + bytesText(bytes) + " a token: " + number(percent) +
-          " % of the " + bytesText(bandwidth) + "/s that " + std::to_string(threads) + " threads read\n");
+          number(decode.min) + " to " + number(decode.max) + ")" + (modelled ? ", modelled" : "") + ", " +
+          bytesText(bytes) + " a token" +
+          (host ? ": " + number(percent) + " % of the " + bytesText(bandwidth) + "/s that " + std::to_string(threads) +
+                      " threads read\n"
+                : "\n"));
+  }
   if (speeds.interrupted)
     return ioError("interrupted after " + std::to_string(speeds.decode.size()) + " of " +
                    std::to_string(options.repeats) + " measurements");

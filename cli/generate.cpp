@@ -122,7 +122,8 @@ Json toJson(const Options &options, const decode::Model &model, const Prompt &pr
       {"logprobs", generation.logprobs},
       {"finish", finishName(generation.finish)},
       {"timings",
-       {{"load_ms", load.loadMs},
+       {{"kind", generation.modelled ? "modelled" : "measured"},
+        {"load_ms", load.loadMs},
         {"compile_ms", load.compileMs},
         {"kernels_compiled", load.kernelsCompiled},
         {"prefill_tokens_per_s", generation.prefillTokensPerS},
@@ -140,7 +141,8 @@ void logSummary(const decode::Model &model, const Prompt &prompt, const decode::
   log("[" + std::string(model.device().target().name) + ", " + std::to_string(model.device().threads()) +
       " threads; loaded in " + number(load.loadMs / 1000, 2) + " s, " + kernels + "; prompt " +
       std::to_string(prompt.tokens.size()) + " tokens at " + number(generation.prefillTokensPerS) + "/s, " +
-      std::to_string(generation.tokens.size()) + " new at " + number(generation.decodeTokensPerS) + "/s]");
+      std::to_string(generation.tokens.size()) + " new at " + number(generation.decodeTokensPerS) +
+      (generation.modelled ? "/s, both modelled]" : "/s]"));
 }
 
 Status generate(Options options) {

@@ -99,6 +99,25 @@ Status Decoder::fill(Step &step, const StepShape &shape, std::span<KvSequence *c
   return {};
 }
 
+// Runs the step to its end; between two events where the device's own clock is the only true one.
+Status Decoder::runStep(const Step &step) {
+  driver::Driver &device = stream->device();
+  if (!device.isModelled()) {
+    TESSERA_TRY(step.run(*stream));
+    return stream->synchronize();
+  }
+  auto mark = [&]() -> Result<std::shared_ptr<driver::EventObject>> {
+    driver::Event event = TESSERA_TRY(device.record(stream->handle()));
+    return std::shared_ptr<driver::EventObject>(event, [&device](driver::Event e) { device.destroy(e); });
+  };
+  auto from = TESSERA_TRY(mark());
+  TESSERA_TRY(step.run(*stream));
+  auto to = TESSERA_TRY(mark());
+  TESSERA_TRY(stream->synchronize());
+  deviceMs += TESSERA_TRY(device.elapsedMs(from.get(), to.get()));
+  return {};
+}
+
 Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *const> sequences,
                                 std::span<const int32_t> tokens) {
   TESSERA_TRY(check(sequences, tokens, shape.queries));
@@ -108,9 +127,7 @@ Result<StepResult> Decoder::run(const StepShape &shape, std::span<KvSequence *co
     before.push_back(sequence->length());
   Status done = fill(step, shape, sequences, tokens);
   if (done)
-    done = step.run(*stream);
-  if (done)
-    done = stream->synchronize();
+    done = runStep(step);
   if (!done) {
     for (size_t i = 0; i < sequences.size(); ++i)
       sequences[i]->truncate(before[i]);

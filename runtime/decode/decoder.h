@@ -37,6 +37,8 @@ public:
   const Weights &tensors() const { return weights; }
   const DecoderOptions &options() const { return limits; }
   int64_t arenaBytes() const; // of the plans there are now
+  // What all steps so far took on a device whose times are modelled; 0 on others.
+  double modelledMs() const { return deviceMs; }
 
   // Appends at most `chunk` tokens to one sequence. Errors leave the sequence as it was: no tokens or too many, a token
   // outside the vocabulary, the context's end, an exhausted pool.
@@ -53,6 +55,7 @@ private:
   Result<Step *> stepFor(const StepShape &shape);
   Result<StepResult> run(const StepShape &shape, std::span<KvSequence *const> sequences,
                          std::span<const int32_t> tokens);
+  Status runStep(const Step &step);
   Status check(std::span<KvSequence *const> sequences, std::span<const int32_t> tokens, int64_t queries) const;
   // Grows the sequences and writes the step's inputs.
   Status fill(Step &step, const StepShape &shape, std::span<KvSequence *const> sequences,
@@ -67,6 +70,7 @@ private:
   RopeTables rope, windowedRope;
   std::optional<Stream> stream;
   std::map<StepShape, std::unique_ptr<Step>> steps;
+  double deviceMs = 0;
 };
 
 } // namespace tessera::decode

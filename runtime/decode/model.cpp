@@ -95,7 +95,11 @@ LoadReport Model::report() const {
 }
 
 Result<Generation> Model::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
-  auto start = Clock::now();
+  bool modelled = device().impl().isModelled();
+  double modelledBefore = state->decoder.modelledMs();
+  auto ms = [&, start = Clock::now()] {
+    return modelled ? state->decoder.modelledMs() - modelledBefore : msSince(start);
+  };
   double temperature = options.sampling.temperature;
   if (!(temperature >= 0) || std::isinf(temperature))
     return invalidArgument("the temperature must be a number of at least 0");
@@ -107,9 +111,10 @@ Result<Generation> Model::generate(std::span<const int32_t> prompt, const Genera
   Sampler sampler(temperature, options.sampling.seed);
   KvSequence sequence = state->decoder.sequence();
   StepResult step = TESSERA_TRY(state->decoder.prefill(sequence, prompt));
-  double prefillMs = msSince(start);
+  double prefillMs = ms();
 
   Generation out;
+  out.modelled = modelled;
   out.prefillTokensPerS = double(prompt.size()) / prefillMs * 1000;
   while (int64_t(out.tokens.size()) < options.maxTokens) {
     std::span<const float> logits; // kept from the device where nobody asks for them
@@ -117,7 +122,7 @@ Result<Generation> Model::generate(std::span<const int32_t> prompt, const Genera
       logits = TESSERA_TRY(step.logits());
     int32_t token = temperature > 0 ? sampler.draw(logits) : step.chosen()[0];
     if (out.tokens.empty())
-      out.firstTokenMs = msSince(start);
+      out.firstTokenMs = ms();
     if (std::ranges::find(options.stopTokens, token) != options.stopTokens.end()) {
       out.finish = Finish::stopToken;
       break;
@@ -139,7 +144,7 @@ Result<Generation> Model::generate(std::span<const int32_t> prompt, const Genera
     step = TESSERA_TRY(state->decoder.decode(std::span(&one, 1), std::span(&token, 1)));
   }
   if (out.tokens.size() > 1)
-    out.decodeTokensPerS = double(out.tokens.size() - 1) / (msSince(start) - out.firstTokenMs) * 1000;
+    out.decodeTokensPerS = double(out.tokens.size() - 1) / (ms() - out.firstTokenMs) * 1000;
   return out;
 }
 

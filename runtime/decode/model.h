@@ -44,6 +44,7 @@ struct Generation {
   Finish finish = Finish::length;
   double firstTokenMs = 0;                            // from the call to the first token
   double prefillTokensPerS = 0, decodeTokensPerS = 0; // 0 where nothing was decoded after the first token
+  bool modelled = false; // these times are a virtual device's, computed from a model of the chip
 };
 
 struct LoadReport {

@@ -62,6 +62,7 @@ public:
 
   const Target &target() const override { return described.row; }
   bool hostVisible() const override { return false; }
+  bool isModelled() const override { return api.vgpuOpenChip != nullptr; }
 
   Result<void *> alloc(int64_t bytes) override;
   void free(void *memory) override {

@@ -39,6 +39,8 @@ public:
   virtual ~Driver() = default;
   virtual const Target &target() const = 0;
   virtual bool hostVisible() const = 0;
+  // The times between events are computed from a model of the chip, not measured: a virtual GPU.
+  virtual bool isModelled() const { return false; }
 
   // At least 64-byte aligned, contents unspecified.
   virtual Result<void *> alloc(int64_t bytes) = 0;

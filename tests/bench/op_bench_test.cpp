@@ -52,3 +52,9 @@ TEST(OpBench, RefusesWhatItCannotTime) {
   EXPECT_TRUE(refusal({.op = "quant_matmul", .sizes = {{"K", 33}}}).find("32") != std::string::npos);
   EXPECT_NE(refusal({.op = "softmax", .device = "abacus"}), "accepted");
 }
+
+TEST(OpBench, DoesNotPassModelledTimesForMeasuredOnes) {
+  Status status = benchOps({.op = "gemm", .device = "virtual:t4"}, [](const OpBenchRow &) { return true; });
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().message.find("are modelled"), std::string::npos) << status.error().message;
+}

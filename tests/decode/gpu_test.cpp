@@ -37,6 +37,8 @@ TEST_P(Gpu, GreedyTokensAreTheCpus) {
   Generation cpu = generate(testOptions(), tinyModel(), true), gpu = generate(options(), tinyModel(), true);
   ASSERT_EQ(cpu.tokens.size(), 16u);
   EXPECT_EQ(gpu.tokens, cpu.tokens);
+  EXPECT_EQ(gpu.modelled, GetParam().starts_with("virtual:"));
+  EXPECT_GT(gpu.decodeTokensPerS, 0);
   for (size_t i = 0; i < gpu.logprobs.size(); ++i)
     EXPECT_NEAR(gpu.logprobs[i], cpu.logprobs[i], 0.02) << i; // a value between two 8-bit codes may fall either way
 }
