@@ -54,8 +54,10 @@ struct Signature {
 
 // What the compiler found out about the kernel's use of the chip.
 struct ResourceReport {
-  int64_t scratchBytes = 0; // stack frame on a CPU
+  int64_t scratchBytes = 0; // stack frame: of the function on a CPU, of a thread on a GPU
   int64_t spillBytes = 0;   // on a CPU: of the frame, what the lowering did not ask for (saved registers included)
+  int64_t registers = -1;   // a thread of a GPU; -1: nobody has told, and the rest is not known either
+  int64_t sharedBytes = 0;  // a GPU's, that the code declares beside BlockShape::dynamicSharedBytes
   bool operator==(const ResourceReport &) const = default;
 };
 
@@ -77,12 +79,15 @@ struct Artifact {
   std::string target; // Target::name
   std::string entry;  // symbol
   std::string bytes;  // ELF object (cpu), PTX (nvidia), HSACO (amd)
+  // Machine code of `bytes` for the target's arch, where NVIDIA's assembler was at hand; the PTX runs without it.
+  std::string cubin;
   ResourceReport resources;
   BlockShape block;
   // A second kernel in the code, faster, for launches whose tensors all start at multiples of 16 bytes and whose dims
   // are multiples of these (one a dim, in order); empty where there is none.
   std::string alignedEntry;
   std::vector<int64_t> alignedDivisors;
+  ResourceReport alignedResources; // of alignedEntry
   bool operator==(const Artifact &) const = default;
 };
 

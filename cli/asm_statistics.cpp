@@ -91,4 +91,68 @@ AsmStatistics countInstructions(std::string_view text) {
   return result;
 }
 
+// "ld.global.nc.v4.b32" moves 4 x 4 bytes.
+static bool movesSixteen(std::string_view mnemonic) {
+  int64_t count = mnemonic.find(".v4") != mnemonic.npos ? 4 : mnemonic.find(".v2") != mnemonic.npos ? 2 : 1;
+  size_t digits = mnemonic.find_last_not_of("0123456789") + 1;
+  int64_t bits = 0;
+  for (char digit : mnemonic.substr(digits))
+    bits = bits * 10 + (digit - '0');
+  return count * bits == 128;
+}
+
+static std::string_view ptxKind(std::string_view mnemonic) {
+  static const std::vector<Kind> rows = {
+      {"mma", {"mma.", "wgmma.mma_async"}},
+      {"fma", {"fma.", "mad.", "dp4a."}},
+      {"load_matrix", {"ldmatrix."}},
+      {"async_copy", {"cp.async.ca", "cp.async.cg", "cp.async.bulk.tensor", "cp.async.bulk.shared"}},
+      {"global_load", {"ld.global"}},
+      {"global_store", {"st.global", "red.global", "atom.global"}},
+      {"shared", {"ld.shared", "st.shared", "stmatrix."}},
+      {"barrier", {"bar.", "barrier.", "mbarrier."}},
+      {"shuffle", {"shfl."}},
+      {"convert", {"cvt."}},
+      {"branch", {"bra"}},
+  };
+  for (const Kind &kind : rows)
+    if (std::ranges::any_of(kind.prefixes, [&](std::string_view prefix) { return mnemonic.starts_with(prefix); }))
+      return kind.name;
+  return {};
+}
+
+std::vector<std::pair<std::string, int64_t>> countPtx(std::string_view text, std::string_view entry) {
+  std::vector<std::pair<std::string, int64_t>> counts;
+  for (const char *kind : {"total", "mma", "fma", "load_matrix", "async_copy", "global_load_16", "global_load",
+                           "global_store_16", "global_store", "shared", "barrier", "shuffle", "convert", "branch"})
+    counts.emplace_back(kind, 0);
+  auto count = [&](std::string_view kind) {
+    for (auto &[name, value] : counts)
+      value += name == kind;
+  };
+  size_t begin = text.find(".entry " + std::string(entry) + "(");
+  begin = begin == text.npos ? text.size() : text.find("\n{", begin);
+  text = text.substr(std::min(begin, text.size()));
+  text = text.substr(0, text.find("\n}"));
+  while (!text.empty()) {
+    // Statements end with a semicolon, of which inline assembly writes several to a line; labels and directives end with
+    // the line.
+    std::string_view line = text.substr(0, text.find_first_of("\n;"));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+    if (line.starts_with('@'))
+      line.remove_prefix(std::min(line.size(), line.find_first_of(" \t") + 1));
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+    if (line.empty() || !std::islower(uint8_t(line[0])))
+      continue; // a label, a directive or a comment
+    std::string_view mnemonic = line.substr(0, line.find_first_of(" \t;")), kind = ptxKind(mnemonic);
+    count("total");
+    if ((kind == "global_load" || kind == "global_store") && movesSixteen(mnemonic))
+      count(std::string(kind) + "_16");
+    else if (!kind.empty())
+      count(kind);
+  }
+  return counts;
+}
+
 } // namespace tessera::cli

@@ -1,4 +1,4 @@
-// Counts over the assembly text of a kernel: instructions by kind and vector registers in use.
+// Counts over the assembly text of a kernel: instructions by kind, and on a CPU vector registers in use.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,5 +16,10 @@ struct AsmStatistics {
 
 // `text` is x86-64 assembly in AT&T or Intel syntax.
 AsmStatistics countInstructions(std::string_view text);
+
+// One kernel of a PTX text: total, then mma, fma, load_matrix, async_copy, global_load_16, global_load,
+// global_store_16, global_store, shared, barrier, shuffle, convert, branch: static counts; _16 are those of 16 bytes,
+// the others of less.
+std::vector<std::pair<std::string, int64_t>> countPtx(std::string_view text, std::string_view entry);
 
 } // namespace tessera::cli

@@ -3,7 +3,9 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/request.h"
+#include "compiler/assembler.h"
 #include "ops/all.h"
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <unistd.h>
@@ -12,7 +14,7 @@ namespace tessera::cli {
 
 namespace {
 struct Options {
-  std::string op, target = "cpu", emit, output;
+  std::string op, target = "cpu", emit, output, ptxas;
   RequestFlags request;
   bool listOps = false, json = false, explain = false;
 };
@@ -52,6 +54,7 @@ struct Compiled {
   Program program;
   Artifact artifact;
   CompileReport report;
+  std::optional<Assembler> assembler = std::nullopt;
 
   std::string_view stage(std::string_view name) const {
     for (const auto &[stage, text] : report.dumps)
@@ -69,8 +72,15 @@ Status writeFile(const std::string &path, std::string_view bytes) {
   return isWritten ? Status() : Status(ioError(path + ": cannot be written"));
 }
 
-Status emit(const Options &options, const Compiled &compiled) {
-  std::string_view bytes = options.emit == "binary" ? compiled.artifact.bytes : compiled.stage(options.emit);
+Status emit(const Options &options, const Compiled &compiled, const Target &target) {
+  const Artifact &artifact = compiled.artifact;
+  bool isNvidia = target.vendor == Vendor::nvidia;
+  std::string_view bytes = compiled.stage(options.emit);
+  if (options.emit == "binary")
+    bytes = isNvidia ? artifact.cubin : artifact.bytes;
+  if (bytes.empty() && isNvidia && options.emit == "binary")
+    return unsupported("--emit binary: a cubin takes NVIDIA's ptxas, which is neither on PATH nor in CUDA_HOME nor "
+                       "given with --ptxas; --emit asm writes the PTX, which runs as well");
   if (bytes.empty())
     return unsupported("--emit " + options.emit + ": this target has no such stage");
   if (!options.output.empty())
@@ -79,15 +89,49 @@ Status emit(const Options &options, const Compiled &compiled) {
   return {};
 }
 
-// What a CPU's object says of itself; of PTX only a driver knows the registers.
+Json countsOf(const std::vector<std::pair<std::string, int64_t>> &counts) {
+  Json json = Json::object();
+  for (const auto &[kind, count] : counts)
+    json[kind] = count;
+  return json;
+}
+
+// What a CPU's object says of itself.
 void addCpuResources(Json &json, const Compiled &compiled) {
   AsmStatistics statistics = countInstructions(compiled.stage("asm"));
   json["registers"] = statistics.vectorRegisters;
   json["spill_bytes"] = compiled.artifact.resources.spillBytes;
   json["shared_bytes"] = compiled.artifact.resources.scratchBytes;
-  json["instructions"] = Json::object();
-  for (const auto &[kind, count] : statistics.counts)
-    json["instructions"][kind] = count;
+  json["instructions"] = countsOf(statistics.counts);
+}
+
+// Registers, spills and stack are the assembler's to tell: null where there is none. The fields beside "entries" are
+// the most that an entry takes; the instructions are those of the entry for aligned tensors.
+void addGpuResources(Json &json, const Compiled &compiled) {
+  const Artifact &artifact = compiled.artifact;
+  std::string_view ptx = compiled.stage("asm");
+  json["threads"] = artifact.block.threads[0];
+  json["ptxas"] = compiled.assembler ? Json(compiled.assembler->version) : Json();
+  json["registers"] = json["spill_bytes"] = json["stack_bytes"] = Json();
+  json["shared_bytes"] = artifact.block.dynamicSharedBytes;
+  json["entries"] = Json::array();
+  auto add = [&](const std::string &entry, const ResourceReport &resources) {
+    Json row = {{"entry", entry}, {"instructions", countsOf(countPtx(ptx, entry))}};
+    json["instructions"] = row["instructions"];
+    auto tell = [&](const char *what, int64_t value) {
+      bool known = resources.registers >= 0;
+      row[what] = known ? Json(value) : Json();
+      if (known)
+        json[what] = json[what].is_null() ? value : std::max(json[what].get<int64_t>(), value);
+    };
+    tell("registers", resources.registers);
+    tell("spill_bytes", resources.spillBytes);
+    tell("stack_bytes", resources.scratchBytes);
+    json["entries"].push_back(row);
+  };
+  add(artifact.entry, artifact.resources);
+  if (!artifact.alignedEntry.empty())
+    add(artifact.alignedEntry, artifact.alignedResources);
 }
 
 Json toJson(const Options &options, const Compiled &compiled, const Target &target) {
@@ -97,12 +141,10 @@ Json toJson(const Options &options, const Compiled &compiled, const Target &targ
                {"binary_bytes", compiled.artifact.bytes.size()},
                {"stage_ms", Json::object()},
                {"remarks", Json::array()}};
-  if (target.vendor == Vendor::cpu) {
+  if (target.vendor == Vendor::cpu)
     addCpuResources(json, compiled);
-  } else {
-    json["threads"] = compiled.artifact.block.threads[0];
-    json["shared_bytes"] = compiled.artifact.block.dynamicSharedBytes;
-  }
+  else
+    addGpuResources(json, compiled);
   for (const StageTime &stage : compiled.report.stages)
     json["stage_ms"][stage.stage] = stage.ms;
   for (const Remark &remark : compiled.report.remarks)
@@ -110,14 +152,36 @@ Json toJson(const Options &options, const Compiled &compiled, const Target &targ
   return json;
 }
 
+std::string countsText(const Json &instructions) {
+  std::string text;
+  for (const auto &[kind, count] : instructions.items())
+    if (count != 0)
+      text += (text.empty() ? "" : ", ") + kind + " " + count.dump();
+  return text;
+}
+
 void explainCpu(const Json &json, const Target &target) {
-  std::string counts;
-  for (const auto &[kind, count] : json["instructions"].items())
-    counts += (counts.empty() ? "" : ", ") + kind + " " + count.dump();
   log("  vectors of " + std::to_string(target.vectorBytes * 8) +
       " bits; vector registers used: " + json["registers"].dump() + " of " + std::to_string(target.registers) +
       "; stack " + json["shared_bytes"].dump() + " bytes, spills " + json["spill_bytes"].dump() + " bytes");
-  log("  instructions: " + counts);
+  log("  instructions: " + countsText(json["instructions"]));
+}
+
+void explainGpu(const Json &json, const Target &target) {
+  log("  blocks of " + json["threads"].dump() + " threads; shared memory " + json["shared_bytes"].dump() + " of " +
+      std::to_string(target.gpu.sharedBytes) + " bytes");
+  if (json["ptxas"].is_null())
+    log("  registers and spills: unknown, no ptxas is at hand (--ptxas)");
+  for (const Json &entry : json["entries"]) {
+    bool isAligned = json["entries"].size() > 1 && entry == json["entries"].back();
+    std::string resources = entry["registers"].is_null()
+                                ? ""
+                                : "; registers " + entry["registers"].dump() + " of 255, spills " +
+                                      entry["spill_bytes"].dump() + " bytes, stack " + entry["stack_bytes"].dump() +
+                                      " bytes";
+    log("  " + std::string(isAligned ? "for rows aligned to 16 bytes" : "for any rows") + resources +
+        "; instructions: " + countsText(entry["instructions"]));
+  }
 }
 
 void explain(const Json &json, const Target &target) {
@@ -125,11 +189,29 @@ void explain(const Json &json, const Target &target) {
   if (target.vendor == Vendor::cpu)
     explainCpu(json, target);
   else
-    log("  blocks of " + json["threads"].dump() + " threads; shared memory " + json["shared_bytes"].dump() + " of " +
-        std::to_string(target.gpu.sharedBytes) + " bytes; compiled for any rows, then for rows aligned to 16 bytes");
+    explainGpu(json, target);
   for (const Json &remark : json["remarks"])
     log("  " + remark["file"].get<std::string>() + ":" + remark["line"].dump() + ": " +
         remark["text"].get<std::string>());
+}
+
+// With the assembler that there is. One that was only found may fail: the PTX is there.
+Status assembleFor(const Options &options, const Target &target, Compiled &compiled) {
+  compiled.assembler = TESSERA_TRY(findAssembler(options.ptxas));
+  if (!compiled.assembler)
+    return {};
+  auto start = std::chrono::steady_clock::now();
+  Status assembled = assemble(*compiled.assembler, target, compiled.artifact);
+  if (!assembled && compiled.assembler->named)
+    return assembled;
+  if (!assembled) {
+    log("tessera: " + assembled.error().message + "; registers and spills stay unknown");
+    compiled.assembler.reset();
+    return {};
+  }
+  std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  compiled.report.stages.push_back({"ptxas", took.count()});
+  return {};
 }
 
 Status compileOp(const Options &options) {
@@ -145,12 +227,14 @@ Status compileOp(const Options &options) {
   if (!options.emit.empty() && options.emit != "binary" && options.emit != "asm")
     compiled.report.keep.push_back(options.emit);
   compiled.artifact = TESSERA_TRY(compile(compiled.program, *target, {}, &compiled.report));
+  if (target->vendor == Vendor::nvidia)
+    TESSERA_TRY(assembleFor(options, *target, compiled));
 
   Json json = toJson(options, compiled, *target);
   if (options.explain)
     explain(json, *target);
   if (!options.emit.empty() && (!options.json || !options.output.empty()))
-    TESSERA_TRY(emit(options, compiled));
+    TESSERA_TRY(emit(options, compiled, *target));
   else if (!options.output.empty())
     TESSERA_TRY(writeFile(options.output, compiled.artifact.bytes));
   if (options.json)
@@ -175,6 +259,9 @@ void addCompile(CLI::App &app, Run &run) {
       ->capture_default_str();
   command->add_option("--emit", options->emit, "tile, layout, llvm, asm or binary")
       ->check(CLI::IsMember({"tile", "layout", "llvm", "asm", "binary"}));
+  command->add_option("--ptxas", options->ptxas,
+                      "NVIDIA's assembler, which makes a cubin and tells registers: a path, or none; left out, the one "
+                      "on PATH or in CUDA_HOME where there is one");
   command->add_option("-o,--output", options->output, "File to write; without --emit it gets the binary");
   CLI::Option *list = command->add_flag("--list-ops", options->listOps, "Lists the ops with their types and configs");
   command->add_flag("--explain", options->explain, "Says on standard error how it was compiled, by user line");

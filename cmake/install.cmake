@@ -38,7 +38,7 @@ foreach(room base dsl ops runtime autotune)
       PATTERN "reference" EXCLUDE PATTERN "vgpu" EXCLUDE)
   endif()
 endforeach()
-install(FILES compiler/compile.h compiler/program.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tessera/compiler)
+install(FILES compiler/assembler.h compiler/compile.h compiler/program.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tessera/compiler)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Tessera)
 install(EXPORT tessera NAMESPACE Tessera:: FILE TesseraConfig.cmake DESTINATION ${package})

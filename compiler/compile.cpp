@@ -29,11 +29,12 @@ std::string Schedule::text() const {
          ",warps=" + std::to_string(warps);
 }
 
-std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule) {
+std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule,
+                     std::string_view assembler) {
   // A GPU's code names the user's lines, so it is another one where a line has moved.
   std::string all = target.vendor == Vendor::cpu ? program.fingerprint : program.text, laidOut = schedule.text();
   for (std::string_view part : {std::string_view(program.config), target.name, target.arch, target.features,
-                                std::string_view(laidOut), compilerVersion()}) {
+                                std::string_view(laidOut), compilerVersion(), assembler}) {
     all += '\0';
     all += part;
   }

@@ -47,7 +47,8 @@ Result<Artifact> compile(const Program &program, const Target &target, const Sch
 std::string_view compilerVersion();
 
 // hash(IR text, schedule, target, compiler version), as 32 hexadecimal digits. For a GPU the text's source lines count
-// too, since its code names them.
-std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule = {});
+// too, since its code names them; `assembler` is the version of the ptxas that adds its code (compiler/assembler.h).
+std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule = {},
+                     std::string_view assembler = {});
 
 } // namespace tessera

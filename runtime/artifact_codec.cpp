@@ -19,6 +19,10 @@ struct Writer {
     number(uint64_t(int64_t(e.dim)), 4);
     (*this)(e.value);
   }
+  void operator()(const ResourceReport &report) {
+    for (int64_t value : {report.scratchBytes, report.spillBytes, report.registers, report.sharedBytes})
+      (*this)(value);
+  }
   template <class T> void list(const std::vector<T> &items, auto &&each) {
     number(items.size(), 4);
     for (const T &item : items)
@@ -60,6 +64,12 @@ struct Reader {
     require(e.dim >= -1 && e.dim < int64_t(dims) && (e.dim >= 0 || e.value >= 0));
     return e;
   }
+  ResourceReport resources() {
+    ResourceReport report;
+    for (int64_t *value : {&report.scratchBytes, &report.spillBytes, &report.registers, &report.sharedBytes})
+      *value = integer();
+    return report;
+  }
   // At least one byte an item, so a forged count ends at the end of the bytes.
   template <class T> std::vector<T> list(auto &&each) {
     size_t count = number(4);
@@ -97,14 +107,15 @@ std::string encodeArtifact(const Artifact &artifact) {
   });
   w(artifact.target);
   w(artifact.entry);
-  w(artifact.resources.scratchBytes);
-  w(artifact.resources.spillBytes);
+  w(artifact.resources);
   for (int64_t threads : artifact.block.threads)
     w(threads);
   w(artifact.block.dynamicSharedBytes);
   w(artifact.alignedEntry);
   w.list(artifact.alignedDivisors, [&](int64_t divisor) { w(divisor); });
+  w(artifact.alignedResources);
   w(artifact.bytes);
+  w(artifact.cubin);
   return std::move(w.out);
 }
 
@@ -145,8 +156,7 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
   });
   artifact.target = r.text();
   artifact.entry = r.text();
-  artifact.resources.scratchBytes = r.integer();
-  artifact.resources.spillBytes = r.integer();
+  artifact.resources = r.resources();
   for (int64_t &threads : artifact.block.threads) {
     threads = r.integer();
     r.require(threads >= 1);
@@ -160,7 +170,9 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
     return divisor;
   });
   r.require(artifact.alignedDivisors.size() == (artifact.alignedEntry.empty() ? 0 : dims));
+  artifact.alignedResources = r.resources();
   artifact.bytes = r.text();
+  artifact.cubin = r.text();
   if (!r.ok || !r.left.empty())
     return std::nullopt;
   return artifact;

@@ -1,9 +1,11 @@
 #include "runtime/engine.h"
+#include "compiler/assembler.h"
 #include "compiler/compile.h"
 #include "runtime/disk_cache.h"
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -22,7 +24,11 @@ struct Slot {
 
 struct Engine::State {
   State(Device device, EngineOptions options)
-      : device(std::move(device)), options(std::move(options)), disk(DiskCache::directory(this->options.cacheDir)) {}
+      : device(std::move(device)), options(std::move(options)), disk(DiskCache::directory(this->options.cacheDir)) {
+    driver::Driver &chip = this->device.impl();
+    if (chip.runsCubins() || (chip.target().vendor == Vendor::nvidia && !this->options.ptxas.empty()))
+      assembler = findAssembler(this->options.ptxas);
+  }
 
   // The kernel where memory has it: a lock, a look and a copy of the handle.
   std::optional<LoadedKernel> ready(const Hash128 &identity) {
@@ -44,13 +50,19 @@ struct Engine::State {
   // The kernel where memory or disk has it. The slot is held.
   std::optional<LoadedKernel> find(Slot &slot);
   Result<LoadedKernel> make(Slot &slot, const Program &program);
+  std::string keyOf(const Program &program) const {
+    return cacheKey(program, device.target(), {}, assembler && *assembler ? (*assembler)->version : "");
+  }
+  Status addCubin(Artifact &artifact);
   void progress(std::string_view name, int finished);
   void expect(int kernels);
 
   Device device;
   EngineOptions options;
   DiskCache disk;
-  std::mutex guard; // of loaded, slots, stats and the progress below
+  Result<std::optional<Assembler>> assembler = std::optional<Assembler>();
+  std::atomic<bool> hasWarned = false; // of an assembler that fails
+  std::mutex guard;                    // of loaded, slots, stats and the progress below
   // By the program's identity alone: an engine has one target.
   std::unordered_map<Hash128, LoadedKernel, decltype([](const Hash128 &hash) { return size_t(hash.low); })> loaded;
   std::unordered_map<std::string, std::shared_ptr<Slot>> slots;
@@ -79,9 +91,21 @@ std::optional<LoadedKernel> Engine::State::find(Slot &slot) {
   return slot.kernel;
 }
 
+Status Engine::State::addCubin(Artifact &artifact) {
+  if (!TESSERA_TRY(assembler))
+    return {};
+  Status assembled = assemble(**assembler, device.target(), artifact);
+  if (assembled || (*assembler)->named)
+    return assembled;
+  if (!hasWarned.exchange(true))
+    std::fprintf(stderr, "tessera: %s; the driver compiles instead\n", assembled.error().message.c_str());
+  return {};
+}
+
 Result<LoadedKernel> Engine::State::make(Slot &slot, const Program &program) {
   Artifact artifact =
       TESSERA_TRY(options.compile ? options.compile(program, device.target()) : compile(program, device.target()));
+  TESSERA_TRY(addCubin(artifact));
   disk.store(slot.key, artifact);
   slot.kernel = TESSERA_TRY(LoadedKernel::load(device.handle, artifact));
   std::lock_guard lock(guard);
@@ -154,7 +178,7 @@ Result<LoadedKernel> Engine::load(const Program &program) const {
 Result<std::vector<LoadedKernel>> Engine::loadAll(std::span<const Program> programs) const {
   std::vector<std::shared_ptr<Slot>> slots;
   for (const Program &program : programs)
-    slots.push_back(state->slot(cacheKey(program, target())));
+    slots.push_back(state->slot(state->keyOf(program)));
   std::vector<std::optional<Result<LoadedKernel>>> loaded(programs.size());
   std::vector<size_t> missing;
   for (size_t i = 0; i < programs.size(); ++i) {

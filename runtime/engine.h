@@ -25,9 +25,13 @@ struct CompileProgress {
 };
 
 struct EngineOptions {
-  std::string cacheDir;                                    // empty: TESSERA_CACHE, else ~/.cache/tessera/kernels
-  int compileThreads = 2;                                  // at least 1
-  Chooser chooser;                                         // may be empty
+  std::string cacheDir;   // empty: TESSERA_CACHE, else ~/.cache/tessera/kernels
+  int compileThreads = 2; // at least 1
+  Chooser chooser;        // may be empty
+  // NVIDIA's assembler, as findAssembler() of compiler/assembler.h takes it: "" = one that is found, on a device that
+  // runs its code; a named one also where only its registers count. A found one that fails is passed over with one line
+  // on standard error; of a named one it is an error.
+  std::string ptxas;
   std::function<void(const CompileProgress &)> onProgress; // one call at a time, from any thread
   // Stands in for compile() of compiler/compile.h in tests.
   std::function<Result<Artifact>(const Program &, const Target &)> compile;

@@ -93,6 +93,7 @@ public:
                  : Status();
   }
 
+  bool runsCubins() const override { return !api.vgpuChips; }
   Result<Kernel> load(const Artifact &artifact) override;
   void unload(Kernel kernel) override {
     Use use(*this);
@@ -169,6 +170,7 @@ private:
   };
 
   Status check(CuResult result, std::string_view call, std::string what = "", std::string_view log = "");
+  Status loadModule(CuModule &module, const Artifact &artifact);
   Status checkParameters(const Artifact &artifact, CuFunction function) const;
   Status checkBlock(const Artifact &artifact, CuFunction function) const;
   std::string told(size_t (*tell)(int, char *, size_t)) const {
@@ -279,6 +281,20 @@ Status Cuda::checkBlock(const Artifact &artifact, CuFunction function) const {
   return {};
 }
 
+// The assembler's code where there is some that this device takes, else the driver compiles the PTX.
+Status Cuda::loadModule(CuModule &module, const Artifact &artifact) {
+  if (runsCubins() && !artifact.cubin.empty() &&
+      api.moduleLoadDataEx(&module, artifact.cubin.data(), 0, nullptr, nullptr) == cuSuccess)
+    return {};
+  std::string log(logBytes, '\0');
+  int names[] = {cuJitErrorLogBuffer, cuJitErrorLogBufferBytes};
+  void *values[] = {log.data(), reinterpret_cast<void *>(logBytes)};
+  CuResult loaded = api.moduleLoadDataEx(&module, artifact.bytes.c_str(), 2, names, values);
+  log.resize(log.find('\0') == std::string::npos ? log.size() : log.find('\0'));
+  log.resize(log.find_last_not_of('\n') + 1);
+  return check(loaded, "cuModuleLoadDataEx", "kernel '" + artifact.signature.name + "' cannot be loaded", log);
+}
+
 Result<Kernel> Cuda::load(const Artifact &artifact) {
   const std::string &title = artifact.signature.name;
   for (const Target &row : targets())
@@ -289,13 +305,7 @@ Result<Kernel> Cuda::load(const Artifact &artifact) {
     return invalidArgument("kernel '" + title + "' is not PTX text: it holds a zero byte");
   Use use(*this);
   CudaKernel made;
-  std::string log(logBytes, '\0');
-  int names[] = {cuJitErrorLogBuffer, cuJitErrorLogBufferBytes};
-  void *values[] = {log.data(), reinterpret_cast<void *>(logBytes)};
-  CuResult loaded = api.moduleLoadDataEx(&made.module, artifact.bytes.c_str(), 2, names, values);
-  log.resize(log.find('\0') == std::string::npos ? log.size() : log.find('\0'));
-  log.resize(log.find_last_not_of('\n') + 1);
-  TESSERA_TRY(check(loaded, "cuModuleLoadDataEx", "kernel '" + title + "' cannot be loaded", log));
+  TESSERA_TRY(loadModule(made.module, artifact));
   auto finish = [&]() -> Status {
     CuResult found = api.moduleGetFunction(&made.function, made.module, artifact.entry.c_str());
     TESSERA_TRY(

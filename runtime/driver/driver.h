@@ -58,6 +58,9 @@ public:
     return copyOut(host, device, bytes);
   }
 
+  // Whether load() takes an artifact's machine code, and so saves the driver the compilation of PTX. A virtual GPU runs
+  // the PTX itself.
+  virtual bool runsCubins() const { return false; }
   // Makes the artifact's code runnable. Refuses one that was compiled for another target.
   virtual Result<Kernel> load(const Artifact &artifact) = 0;
   virtual void unload(Kernel kernel) = 0;

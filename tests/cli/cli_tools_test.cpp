@@ -128,7 +128,40 @@ TEST(Compile, ForAGpu) {
   EXPECT_NE(ptx.out.find(".target sm_80"), std::string::npos);
   EXPECT_NE(ptx.out.find("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"), std::string::npos);
   EXPECT_NE(ptx.err.find("blocks of 128 threads"), std::string::npos) << ptx.err;
-  EXPECT_EQ(object({"compile", "--op", "gemm", "--dtype", "f16", "--target", "t4", "--json"})["threads"], 128);
+  json said = object({"compile", "--op", "gemm", "--dtype", "f16", "--target", "t4", "--ptxas", "none", "--json"});
+  EXPECT_EQ(said["threads"], 128);
+  EXPECT_TRUE(said["registers"].is_null() && said["spill_bytes"].is_null() && said["ptxas"].is_null()) << said;
+  EXPECT_GT(said["instructions"]["mma"].get<int>(), 0);
+  EXPECT_GT(said["instructions"]["global_load_16"].get<int>(), 0);
+  ASSERT_EQ(said["entries"].size(), 2u);
+  EXPECT_EQ(said["entries"][0]["instructions"]["global_load_16"], 0); // rows of any alignment
+  expectError({"compile", "--op", "softmax", "--target", "t4", "--ptxas", "none", "--emit", "binary"}, 1,
+              "--emit binary: a cubin takes NVIDIA's ptxas, which is neither on PATH nor in CUDA_HOME nor given with "
+              "--ptxas; --emit asm writes the PTX, which runs as well");
+}
+
+// A script stands in for NVIDIA's assembler.
+TEST(Compile, ForAGpuWithItsAssembler) {
+  std::string path = scratch() + "/ptxas";
+  std::ofstream(path) << R"(#!/bin/sh
+if [ "$1" = --version ]; then echo "Ptx optimizing assembler, release 9, V9.9.9"; exit 0; fi
+echo "Compiling entry function 'softmax' for 'sm_75'" >&2
+echo "    8 bytes stack frame, 4 bytes spill stores, 4 bytes spill loads" >&2
+echo "Used 40 registers" >&2
+printf '\177ELF of a script' > "$5"
+)";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  json said = object({"compile", "--op", "softmax", "--target", "t4", "--ptxas", path, "--json"});
+  EXPECT_EQ(said["ptxas"], "9.9.9");
+  EXPECT_EQ(said["registers"], 40);
+  EXPECT_EQ(said["spill_bytes"], 4);
+  EXPECT_EQ(said["stack_bytes"], 8);
+  EXPECT_GT(said["stage_ms"]["ptxas"].get<double>(), 0);
+  EXPECT_EQ(run({"compile", "--op", "softmax", "--target", "t4", "--ptxas", path, "--emit", "binary"}).out,
+            "\x7f"
+            "ELF of a script");
+  expectError({"compile", "--op", "softmax", "--target", "t4", "--ptxas", "/nowhere/ptxas"}, 1,
+              "'/nowhere/ptxas' is no ptxas that runs: `/nowhere/ptxas --version` does not answer as one");
 }
 
 TEST(BenchCompile, QuantilesAndStages) {

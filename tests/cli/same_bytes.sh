@@ -13,7 +13,7 @@ compileAll() { # DIRECTORY
   cd "$1"
   for op in $ops; do
     "$tessera" compile --op "$op" --target cpu-avx2 --emit binary -o "$op.o" 2>/dev/null
-    "$tessera" compile --op "$op" --target t4 --emit binary -o "$op.ptx" 2>/dev/null
+    "$tessera" compile --op "$op" --target t4 --ptxas none --emit asm -o "$op.ptx" 2>/dev/null
   done
 }
 (compileAll "$scratch/one") &

@@ -26,7 +26,10 @@ static Artifact sample(size_t codeBytes = 64) {
   artifact.entry = "gemm";
   for (size_t i = 0; i < codeBytes; ++i)
     artifact.bytes += char(i * 37);
-  artifact.resources = {4096, 12};
+  artifact.resources = {4096, 12, 168, 1024};
+  artifact.alignedResources = {64, 0, 96, 0};
+  artifact.cubin = "\x7f"
+                   "ELF...";
   artifact.block = {.threads = {128, 2, 1}, .dynamicSharedBytes = 65536};
   return artifact;
 }

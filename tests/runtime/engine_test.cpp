@@ -196,4 +196,44 @@ TEST_F(EngineTest, DerivedSizesAreCheckedAtLaunch) {
   EXPECT_EQ(wrong.error().message, "halves: y has N/2 = 9 along axis 0, which does not fit N = 16");
 }
 
+// An assembler that answers as one, and then does what `body` says.
+static std::string assembler(const std::string &folder, const std::string &body) {
+  std::string path = folder + "/ptxas";
+  std::ofstream(path)
+      << "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'Ptx optimizing assembler, release 9, V9.9.9'; "
+         "exit 0; fi\n"
+      << body << "\n";
+  fs::permissions(path, fs::perms::owner_all);
+  return path;
+}
+
+// A virtual GPU runs the PTX; the assembler's code only lies beside it, under a key of its own.
+TEST_F(EngineTest, ANamedAssemblerMustSucceed) {
+  Device gpu = Device::open("virtual:t4").value();
+  fs::path bin = cache + "/bin";
+  fs::create_directories(bin);
+  auto with = [&](std::string ptxas) {
+    EngineOptions chosen = options();
+    chosen.ptxas = std::move(ptxas);
+    return Engine(gpu, chosen);
+  };
+  std::vector<float> threes(100, 3.f), out(100);
+  Buffer x = gpu.upload(f32, {100}, std::span<const float>(threes)).value(), y = gpu.alloc(f32, {100}).value();
+  Engine plain = with(""), working = with(assembler(bin, "printf '\\177ELF' > \"$5\""));
+  for (const Engine &engine : {plain, working}) {
+    ASSERT_TRUE(engine.build(Scale{}).value().launch(gpu.stream().value(), x, y));
+    ASSERT_TRUE(y.copyTo(out.data(), 400));
+    EXPECT_EQ(out[99], 6);
+    EXPECT_EQ(engine.stats().compiled, 1);
+  }
+  fs::create_directories(bin / "failing");
+  Result<LoadedKernel> refused = with(assembler(bin / "failing", "exit 1")).build(Scale{5});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "kernel 'scale': the assembler " + (bin / "failing/ptxas").string() + " 9.9.9 fails: it said nothing");
+  Result<LoadedKernel> missing = with("/nowhere/ptxas").build(Scale{7});
+  ASSERT_FALSE(missing);
+  EXPECT_TRUE(missing.error().message.starts_with("'/nowhere/ptxas' is no ptxas that runs")) << missing.error().message;
+}
+
 } // namespace tessera

@@ -1,84 +1,22 @@
 #include "runtime/vgpu/driver/ptxas.h"
+#include "base/child_process.h"
 #include "base/hash.h"
 #include <charconv>
-#include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
-
-extern char **environ;
 
 namespace tessera::vgpu::driver {
 namespace {
 namespace fs = std::filesystem;
 constexpr int patienceMs = 30000;
 
-std::string readAll(const fs::path &path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-// A folder of our own that goes with its object.
-struct Scratch {
-  fs::path folder;
-  Scratch() {
-    std::error_code failed;
-    fs::path base = fs::temp_directory_path(failed);
-    std::string pattern = (failed ? fs::path("/tmp") : base) / "tessera-ptxas-XXXXXX";
-    if (mkdtemp(pattern.data()))
-      folder = pattern;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!folder.empty())
-      fs::remove_all(folder, ignored);
-  }
-};
-
-// Runs ptxas with its output in `log`. False when it cannot be started, fails, or does not end in time.
-bool runPtxas(std::vector<std::string> arguments, const fs::path &log) {
-  std::vector<char *> argv;
-  for (std::string &a : arguments)
-    argv.push_back(a.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&files, 1, 2);
-  pid_t child = -1;
-  const int failed = posix_spawnp(&child, "ptxas", &files, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  if (failed)
-    return false;
-  for (int waited = 0;; ++waited) {
-    int status = 0;
-    const pid_t ended = waitpid(child, &status, WNOHANG);
-    if (ended == child)
-      return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (ended < 0 && errno != EINTR)
-      return false; // the program reaps its children itself: there is no telling how it ended
-    if (waited >= patienceMs) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-      return false;
-    }
-    usleep(1000);
-  }
-}
-
 // What `ptxas --version` prints, asked for once; empty where there is none.
 const std::string &version() {
   static const std::string text = [] {
-    Scratch scratch;
-    const fs::path log = scratch.folder / "version";
-    return !scratch.folder.empty() && runPtxas({"ptxas", "--version"}, log) ? readAll(log) : std::string();
+    ScratchFolder scratch;
+    const fs::path log = scratch.path / "version";
+    return !scratch.path.empty() && runChild({"ptxas", "--version"}, log, patienceMs) ? readWhole(log) : std::string();
   }();
   return text;
 }
@@ -156,12 +94,12 @@ std::map<std::string, Assembled> assembled(std::string_view ptx, const std::stri
   const fs::path kept = cacheFolder().empty() ? fs::path() : cacheFolder() / (key + ".txt");
   std::map<std::string, Assembled> entries;
   if (!kept.empty())
-    entries = parseAssembled(readAll(kept));
-  if (Scratch scratch; entries.empty() && !scratch.folder.empty()) {
-    const fs::path in = scratch.folder / "in.ptx", log = scratch.folder / "log";
+    entries = parseAssembled(readWhole(kept));
+  if (ScratchFolder scratch; entries.empty() && !scratch.path.empty()) {
+    const fs::path in = scratch.path / "in.ptx", log = scratch.path / "log";
     std::ofstream(in, std::ios::binary) << ptx;
-    if (runPtxas({"ptxas", "-v", "-arch=" + arch, in, "-o", scratch.folder / "out"}, log)) {
-      const std::string text = readAll(log);
+    if (runChild({"ptxas", "-v", "-arch=" + arch, in, "-o", scratch.path / "out"}, log, patienceMs)) {
+      const std::string text = readWhole(log);
       entries = parseAssembled(text);
       if (!kept.empty() && !entries.empty())
         keep(kept, text);
