@@ -45,6 +45,7 @@ public:
 
 private:
   friend class Engine;
+  friend class LoadedKernel;
   explicit Device(std::shared_ptr<driver::Driver> handle) : handle(std::move(handle)) {}
   std::shared_ptr<driver::Driver> handle;
 };

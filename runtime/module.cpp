@@ -1,8 +1,13 @@
 #include "runtime/module.h"
+#include "runtime/device.h"
 #include <bit>
 #include <cmath>
 
 namespace tessera {
+
+Result<LoadedKernel> LoadedKernel::load(const Device &device, const Artifact &artifact) {
+  return load(device.handle, artifact);
+}
 
 Result<LoadedKernel> LoadedKernel::load(std::shared_ptr<driver::Driver> device, const Artifact &artifact) {
   LoadedKernel loaded;

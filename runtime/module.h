@@ -13,6 +13,8 @@
 
 namespace tessera {
 
+class Device;
+
 // One argument of a launch. A buffer must outlive the call that takes the Arg.
 class Arg {
 public:
@@ -48,6 +50,8 @@ private:
 class LoadedKernel {
 public:
   static Result<LoadedKernel> load(std::shared_ptr<driver::Driver> device, const Artifact &artifact);
+  // For artifacts that come from elsewhere than an engine, such as those of runtime/driver/nvrtc.h.
+  static Result<LoadedKernel> load(const Device &device, const Artifact &artifact);
 
   const Signature &signature() const { return *sig; }
 
