@@ -1,6 +1,8 @@
 #include "compiler/target/gpu/lower.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
+#include "compiler/target/gpu/explain.h"
+#include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -186,7 +188,8 @@ void GpuLowering::lowerDot(tile::DotOp op) {
   Registers values = regs(op.getAcc());
   const Registers &a = regs(op.getLhs()), &c = regs(op.getRhs());
   op.emitRemark() << "dot: " << values.size() << " accumulators a thread, "
-                  << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k;
+                  << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k
+                  << ", " << warpsText(acc);
   int64_t perA = 1 << lhs.reg.size(), perB = 1 << rhs.reg.size(), perC = 1 << acc.reg.size();
   int64_t rows = acc.rep[0], columns = acc.rep[1], steps = lhs.rep[1];
   if (mma.matrix()) {

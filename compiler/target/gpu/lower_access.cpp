@@ -2,6 +2,7 @@
 // together as far as alignment allows; where a bound or mask can cut, the instruction is predicated.
 #include "compiler/passes/inside.h"
 #include "compiler/target/gpu/address.h"
+#include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/shape.h"
@@ -221,12 +222,13 @@ void GpuLowering::storeBits(Value value, Value pointer, Value guard) {
                             LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
 }
 
-static void explain(Operation *op, const char *what, int64_t registers, int64_t vector, bool guarded) {
-  int64_t bytes = elementBytes(tile::viewOf(op).getElementType());
-  auto remark = op->emitRemark() << what << ": " << registers / vector << " accesses of " << vector * bytes
+static void explain(Operation *op, const Layout &layout, int64_t vector, bool guarded) {
+  int64_t bytes = elementBytes(tile::viewOf(op).getElementType()), registers = layout.registers();
+  auto remark = op->emitRemark() << (isa<tile::LoadOp>(op) ? "load: " : "store: ") << registers / vector
+                                 << (registers == vector ? " access of " : " accesses of ") << vector * bytes
                                  << " bytes a thread" << (guarded ? ", predicated" : "");
-  if (vector * bytes < 16 && registers * bytes >= 16)
-    remark << "; rows are known to be aligned to " << knownAlignment(op) << " bytes";
+  if (std::string limit = widthLimit(op, layout, vector); !limit.empty())
+    remark << ", no wider because " << limit;
 }
 
 void GpuLowering::lowerLoad(tile::LoadOp op) {
@@ -246,7 +248,7 @@ void GpuLowering::lowerLoad(tile::LoadOp op) {
     for (int64_t i = 0; i < vector; ++i)
       out.push_back(vector > 1 ? LLVM::ExtractElementOp::create(b, a.loc, loaded, constantI32(i)).getResult() : loaded);
   }
-  explain(op, "load", layout.registers(), vector, guarded);
+  explain(op, layout, vector, guarded);
   registers[op] = out;
 }
 
@@ -273,7 +275,7 @@ void GpuLowering::lowerStore(tile::StoreOp op) {
     guarded |= bool(guard);
     storeBits(value, elementPointer(a, layout.rank() ? layout.at(r, 0) : Coordinate{}), guard);
   }
-  explain(op, "store", layout.registers(), vector, guarded);
+  explain(op, layout, vector, guarded);
 }
 
 void GpuLowering::lowerAtomicAdd(tile::AtomicAddOp op) {

@@ -1,4 +1,5 @@
 // Shared memory: stores and loads of swizzled buffers, the latter with ldmatrix where the layout is a fragment's.
+#include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/lower.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
@@ -76,6 +77,30 @@ static int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
   return vector;
 }
 
+// The conflict degree of a tile's accesses, of `vector` elements each, to a buffer: the worst of the first few, which
+// differ by constants.
+static int conflictsOf(const Layout &layout, tile::SharedType buffer, ArrayRef<int64_t> shape, int64_t vector,
+                       const Coordinate &from) {
+  Swizzle swizzle = swizzleOf(buffer);
+  int64_t bytes = elementBytes(buffer.getElementType());
+  int64_t columns = buffer.getShape().empty() ? 1 : buffer.getShape().back();
+  int worst = 1;
+  for (int64_t r = 0; r < std::min<int64_t>(layout.registers(), 4 * vector); r += vector)
+    worst = std::max(worst, bankConflicts(vector * bytes, [&](int lane) {
+                       Coordinate at = layout.at(r, lane);
+                       for (size_t d = 0; d < at.size(); ++d)
+                         at[d] += from[d];
+                       int64_t number = elementNumber(at, {shape.data(), shape.size()});
+                       return swizzle.offset(number / columns, number % columns);
+                     }));
+  return worst;
+}
+
+static void explain(Operation *op, const char *what, int64_t accesses, int64_t bytes, int conflicts) {
+  op->emitRemark() << what << " shared memory: " << accesses << (accesses == 1 ? " access of " : " accesses of ")
+                   << bytes << " bytes a thread, bank conflict degree " << conflicts;
+}
+
 void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   auto type = cast<RankedTensorType>(op.getValue().getType());
   Layout layout = tile::layoutOf(type);
@@ -105,6 +130,8 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   } else {
     emit();
   }
+  explain(op, "store to", layout.registers() / vector, vector * bytes,
+          conflictsOf(layout, op.getBuffer().getType(), type.getShape(), vector, Coordinate(layout.rank(), 0)));
 }
 
 void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
@@ -124,6 +151,8 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
       out.push_back(vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, constantI32(i)).getResult() : loaded);
   }
   registers[op] = out;
+  explain(op, "load from", layout.registers() / vector, vector * bytes,
+          conflictsOf(layout, op.getBuffer().getType(), type.getShape(), vector, Coordinate(layout.rank(), 0)));
 }
 
 // ldmatrix (PTX ISA, "Warp-level matrix load instruction"): lane 4 i + j of a warp gets the j-th 32-bit word of row i
@@ -154,6 +183,7 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
   int64_t words = layout.registers() / word, first = 0;
   Value base = bufferBase(op.getBuffer());
   Registers loaded;
+  int conflicts = 1;
   llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses; // by how a group's matrices lie
   while (first < words) {
     // As many matrices as lie on a grid that two lane bits can walk.
@@ -180,6 +210,8 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
       addresses.push_back(
           {giving, std::make_unique<SharedAddress>(*this, op.getBuffer().getType(), base, giving, type.getShape())});
       found = std::prev(addresses.end());
+      conflicts = std::max(conflicts, conflictsOf(giving, op.getBuffer().getType(), type.getShape(),
+                                                  Swizzle::chunkBytes / bytes, at(0)));
     }
     Value pointer = found->second->pointer(at(0));
     std::string name =
@@ -195,7 +227,7 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
   }
   registers[op] = unpackWords(b, loc, loaded, heldType(type.getElementType()));
   op.emitRemark() << "ldmatrix" << (transposed ? ", transposed" : "") << ": " << words
-                  << " 8 x 16-byte matrices a warp";
+                  << " matrices of 8 x 16 bytes a warp, bank conflict degree " << conflicts;
   return true;
 }
 
