@@ -135,8 +135,8 @@ std::vector<std::pair<std::string, int64_t>> countPtx(std::string_view text, std
   text = text.substr(std::min(begin, text.size()));
   text = text.substr(0, text.find("\n}"));
   while (!text.empty()) {
-    // Statements end with a semicolon, of which inline assembly writes several to a line; labels and directives end with
-    // the line.
+    // Statements end with a semicolon, of which inline assembly writes several to a line; labels and directives end
+    // with the line.
     std::string_view line = text.substr(0, text.find_first_of("\n;"));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));

@@ -33,6 +33,10 @@ def TileAssignGpuLayouts : Tile_Pass<"tile-assign-gpu-layouts"> {
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,
                  Option<"warps", "warps", "int", "0", "warps a block; 0: from the kernel's tiles">];
 }
+def TileCheckRegisters : Tile_Pass<"tile-check-registers"> {
+  let summary = "refuse tiles that a thread's registers cannot hold, and kernels that unroll too far";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
+}
 def TileStageShared : Tile_Pass<"tile-stage-shared"> {
   let summary = "conversions that cross threads become a store and a load of shared memory";
 }

@@ -73,6 +73,32 @@ Table gpuTargets() {
              });
              store(C(m, n), acc);
            }},
+          {"a tile beyond a thread's registers",
+           "this tile of 32x1024xf32 takes 1024 registers of each of 32 threads; target t4 takes 512",
+           [](Kernel &k) {
+             auto [M, N, K] = k.dims("M", "N", "K");
+             Tensor A = k.in("A", f32, {M, K});
+             Tensor B = k.in("B", f32, {K, N});
+             Tensor C = k.out("C", f32, {M, N});
+             auto [m, n] = k.parallel(blocks(M, 32), blocks(N, 16));
+             Tile acc = loop(blocks(K, 1024), zeros({32, 16}), [&](Range kk, Tile acc) {
+               Tile deep = load(A(m, kk)); // error-line
+               return dot(deep, load(B(kk, n)), acc);
+             });
+             store(C(m, n), acc);
+           }},
+          {"code that unrolls too far",
+           "this kernel unrolls to 76928 operations a thread, 64 of them here; target t4 takes 16384",
+           [](Kernel &k) {
+             Dim N = k.dims("N");
+             Tensor A = k.in("A", f32, {N});
+             Tensor C = k.out("C", f32, {N});
+             Range n = k.parallel(blocks(N, 16384));
+             Tile x = load(A(n)); // error-line
+             for (int i = 0; i < 300; ++i)
+               x = x * x + 1;
+             store(C(n), x);
+           }},
       }};
 }
 

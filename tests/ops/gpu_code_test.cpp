@@ -32,5 +32,27 @@ TEST(GpuCode, DeclaresTheLowestPtxVersion) {
     EXPECT_EQ(declared(ptxOf(row.op, row.chip, row.dtype)), row.version) << row.op << " for " << row.chip;
 }
 
+// What the passes said of the op's code, one text a line.
+std::string remarksOf(std::string_view op, std::string_view chip, DType dtype) {
+  const Target &target = **findTarget(chip);
+  CompileReport report;
+  (void)compile(findOp(op).value()->trace({.dtype = dtype}, target).value(), target, {}, &report).value();
+  std::string text;
+  for (const Remark &remark : report.remarks)
+    text += remark.file + ": " + remark.text + "\n";
+  return text;
+}
+
+TEST(GpuCode, ExplainsAccessesByLine) {
+  std::string gemm = remarksOf("gemm", "a100", f16);
+  for (const char *said : {"ops/gemm.cpp: load: 32 accesses of 2 bytes a thread, predicated, no wider because rows are "
+                           "known to be aligned to 2 bytes\n",
+                           "ops/gemm.cpp: load: 4 accesses of 16 bytes a thread, predicated\n",
+                           "matrices of 8 x 16 bytes a warp, bank conflict degree 1\n",
+                           "m16n8k16.row.col.f32.f32, 16 x 8 x 16, 4 x 1 warps of 32 x 128\n"})
+    EXPECT_NE(gemm.find(said), std::string::npos) << "'" << said << "' is not in\n" << gemm;
+  EXPECT_EQ(gemm.find("degree 2"), std::string::npos) << gemm;
+}
+
 } // namespace
 } // namespace tessera::ops

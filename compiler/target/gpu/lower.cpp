@@ -2,7 +2,6 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/explain.h"
-#include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
 #include "llvm/ADT/TypeSwitch.h"
 

@@ -1,0 +1,79 @@
+#include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
+#include "compiler/target/gpu/mma.h"
+#include "compiler/tile/layouts.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILECHECKREGISTERS
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+// Operations that a thread's code may unroll to, edges and loop ends included; the library's defaults stay below 6000.
+constexpr int64_t maxUnrolled = 1 << 14;
+// Words of one tile that a thread may hold. It has 255 registers, but an operand that is read from shared memory for a
+// dot need not be there all at once; twice that is beyond what the scheduling of loads saves.
+constexpr int64_t maxWords = 512;
+
+// Known only with layouts: what one thread holds of a tile, and does of an operation.
+struct CheckRegisters : tessera::impl::TileCheckRegistersBase<CheckRegisters> {
+  using Base::Base;
+  void runOnOperation() override {
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
+      return signalPassFailure();
+    StringRef name(chip->name.data(), chip->name.size());
+    int64_t total = 0, most = 0;
+    Operation *longest = nullptr;
+    auto walked = getOperation()->walk([&](Operation *op) -> WalkResult {
+      int64_t steps = 0;
+      for (Type type : op->getResultTypes()) {
+        auto tensor = dyn_cast<RankedTensorType>(type);
+        if (!tensor || isa<scf::ForOp, arith::ConstantOp>(op))
+          continue;
+        Layout layout = tile::layoutOf(tensor);
+        int64_t words = (layout.registers() * std::max(8u, tensor.getElementTypeBitWidth()) + 31) / 32;
+        if (words > maxWords)
+          return op->emitError() << "this tile of " << text(tensor) << " takes " << words << " registers of each of "
+                                 << layout.threads() << " threads; target " << name << " takes " << maxWords;
+        steps = layout.registers();
+      }
+      if (auto dot = dyn_cast<tile::DotOp>(op))
+        steps = multiplyAdds(*chip, dot);
+      total += steps;
+      if (steps > most)
+        most = steps, longest = op;
+      return WalkResult::advance();
+    });
+    if (walked.wasInterrupted())
+      return signalPassFailure();
+    if (total <= maxUnrolled)
+      return;
+    longest->emitError() << "this kernel unrolls to " << total << " operations a thread, " << most
+                         << " of them here; target " << name << " takes " << maxUnrolled;
+    signalPassFailure();
+  }
+
+  // One matrix operation serves all threads of a warp; without one each thread does its own.
+  static int64_t multiplyAdds(const Target &chip, tile::DotOp dot) {
+    const gpu::MmaOp &mma = *gpu::chooseMma(chip, dot);
+    Layout acc = tile::layoutOf(cast<RankedTensorType>(dot.getType()));
+    int64_t steps = cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1) / mma.k;
+    return steps * (mma.matrix() ? acc.rep[0] * acc.rep[1] : acc.registers());
+  }
+
+  static std::string text(RankedTensorType type) {
+    std::string text;
+    llvm::raw_string_ostream out(text);
+    for (int64_t extent : type.getShape())
+      out << extent << "x";
+    out << type.getElementType();
+    return text;
+  }
+};
+
+} // namespace
