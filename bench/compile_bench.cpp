@@ -1,30 +1,70 @@
 #include "bench/compile_bench.h"
+#include "base/child_process.h"
 #include "bench/op_cases.h"
+#include "compiler/assembler.h"
+#include "runtime/disk_cache.h"
 #include "runtime/engine.h"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <sys/resource.h>
 
 namespace tessera::bench {
 
 using Clock = std::chrono::steady_clock;
 static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
-double CompileBenchResult::quantile(double share) const {
+// Processor time of this thread, or of the programs that it ran.
+static double cpuMs(int whose) {
+  rusage usage = {};
+  getrusage(whose, &usage);
+  auto ms = [](const timeval &time) { return double(time.tv_sec) * 1e3 + double(time.tv_usec) / 1e3; };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
+double CompileBenchResult::quantile(double share, std::initializer_list<double CompileBenchRow::*> fields) const {
   std::vector<double> ms;
-  for (const CompileBenchRow &row : rows)
-    ms.push_back(row.ms);
+  for (const CompileBenchRow &row : rows) {
+    double sum = 0;
+    for (auto field : fields)
+      sum += row.*field;
+    ms.push_back(sum);
+  }
   std::ranges::sort(ms);
   size_t count = size_t(std::ceil(share * double(ms.size())));
   return ms.empty() ? 0 : ms[std::clamp<size_t>(count, 1, ms.size()) - 1];
 }
 
-// The wall time of each stage and their sum. `device` links, and may be null.
-static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpRequest &request, const Target &target,
-                                           const Device *device) {
+namespace {
+// What all kernels of a run share. `device` links, and may be null.
+struct Run {
+  const Target &target;
+  const Device *device;
+  std::optional<Assembler> assembler;
+  DiskCache disk;
+};
+} // namespace
+
+// Stores the artifact and finds it again, as an engine of another process would.
+static Result<double> timeDisk(Run &run, const Program &program, const Artifact &artifact) {
+  std::string version = run.assembler ? run.assembler->version : "";
+  run.disk.store(cacheKey(program, run.target, {}, version), artifact);
+  Clock::time_point start = Clock::now();
+  std::optional<Artifact> found = run.disk.load(cacheKey(program, run.target, {}, version));
+  double ms = milliseconds(Clock::now() - start);
+  if (!found || *found != artifact)
+    return internalError("kernel '" + program.signature.name + "' was not found in the cache again");
+  return ms;
+}
+
+// The wall time of each stage and their sum.
+static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpRequest &request, Run &run) {
+  const Target &target = run.target;
+  const Device *device = run.device;
   CompileBenchRow row{.op = std::string(op.name), .dtype = std::string(name(*request.dtype))};
+  double cpu = cpuMs(RUSAGE_THREAD);
   Clock::time_point start = Clock::now();
   Program program = TESSERA_TRY(op.trace(request, target));
   Clock::time_point traced = Clock::now();
@@ -37,6 +77,14 @@ static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpR
   Clock::time_point linked = Clock::now();
   row.config = program.config;
   row.ms = milliseconds(linked - start);
+  row.cpuMs = cpuMs(RUSAGE_THREAD) - cpu;
+  if (run.assembler) {
+    double others = cpuMs(RUSAGE_CHILDREN);
+    TESSERA_TRY(assemble(*run.assembler, target, artifact));
+    row.ptxasMs = milliseconds(Clock::now() - linked);
+    row.ptxasCpuMs = cpuMs(RUSAGE_CHILDREN) - others;
+  }
+  row.diskMs = TESSERA_TRY(timeDisk(run, program, artifact));
   row.stages = {{"trace", milliseconds(traced - start)}};
   row.stages.insert(row.stages.end(), report.stages.begin(), report.stages.end());
   if (device)
@@ -52,7 +100,12 @@ Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
     device = TESSERA_TRY(Device::open(target.name, {.threads = 1}));
   if (!options.op.empty())
     (void)TESSERA_TRY(ops::findOp(options.op));
-  CompileBenchResult result{.target = std::string(target.name)};
+  std::optional<Assembler> assembler;
+  if (target.vendor == Vendor::nvidia)
+    assembler = TESSERA_TRY(findAssembler(options.ptxas));
+  ScratchFolder scratch;
+  Run run{target, device ? &*device : nullptr, std::move(assembler), DiskCache(scratch.path)};
+  CompileBenchResult result{.target = std::string(target.name), .ptxas = run.assembler ? run.assembler->version : ""};
   std::set<std::string> seen; // shapes that differ in symbolic sizes alone are one kernel
   for (const ops::OpInfo &op : ops::all()) {
     if (!options.op.empty() && op.name != options.op)
@@ -67,7 +120,7 @@ Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
           continue;
         std::optional<CompileBenchRow> best;
         for (int repeat = 0; repeat < options.repeats; ++repeat) {
-          CompileBenchRow row = TESSERA_TRY(compileOnce(op, request, target, device ? &*device : nullptr));
+          CompileBenchRow row = TESSERA_TRY(compileOnce(op, request, run));
           if (!best || row.ms < best->ms)
             best = std::move(row);
         }

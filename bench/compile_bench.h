@@ -5,6 +5,7 @@
 #include "compiler/compile.h"
 #include "ops/catalogue.h"
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,20 +17,25 @@ struct CompileBenchOptions {
   std::optional<DType> dtype; // none: every dtype of the op
   std::string target = "cpu"; // a row of base/targets.cpp
   int repeats = 1;            // compilations a kernel, of which the fastest counts
+  std::string ptxas = "none"; // NVIDIA's assembler after each, as findAssembler() of compiler/assembler.h takes it
 };
 
 // One kernel: an op at one dtype and one of its bench shapes, in the target's default config.
 struct CompileBenchRow {
   std::string op, dtype, shape, config;
-  double ms = 0;                 // trace, compile and link
+  double ms = 0;    // trace, compile and link
+  double cpuMs = 0; // of that, what this thread was running: what others on the machine do not lengthen
+  double ptxasMs = 0, ptxasCpuMs = 0; // the assembler after it; 0 where it was not asked for
+  double diskMs = 0;                  // finding the artifact in a disk cache again: key, read, check, decode
   std::vector<StageTime> stages; // of the fastest repeat: "trace", those of compile(), "link" on a CPU that can run it
 };
 
 struct CompileBenchResult {
-  std::string target;
+  std::string target, ptxas;         // the assembler's version, empty where none was asked
   std::vector<CompileBenchRow> rows; // one a different kernel
-  // The smallest time that at least `share` of the kernels stay within, in milliseconds; 0 without rows.
-  double quantile(double share) const;
+  // The smallest time that at least `share` of the kernels stay within, in milliseconds; 0 without rows. The time is
+  // the sum of the fields.
+  double quantile(double share, std::initializer_list<double CompileBenchRow::*> fields = {&CompileBenchRow::ms}) const;
 };
 
 // Compiles cold, one kernel after another on one thread, and calls `done` with each; false stops there. Errors: an

@@ -28,10 +28,25 @@ Json toJson(const bench::CompileBenchResult &result, const bench::LookupTime &lo
                     {"shape", row.shape},
                     {"config", row.config},
                     {"ms", row.ms},
+                    {"cpu_ms", row.cpuMs},
+                    {"ptxas_ms", row.ptxasMs},
+                    {"ptxas_cpu_ms", row.ptxasCpuMs},
+                    {"disk_ms", row.diskMs},
                     {"stage_ms", stagesOf(row)}});
+  using Row = bench::CompileBenchRow;
+  auto quantiles = [&](std::initializer_list<double Row::*> fields) {
+    return Json{{"p50", result.quantile(0.5, fields)},
+                {"p95", result.quantile(0.95, fields)},
+                {"max", result.quantile(1, fields)}};
+  };
   return {{"target", result.target},
           {"kernels", result.rows.size()},
-          {"ms", {{"p50", result.quantile(0.5)}, {"p95", result.quantile(0.95)}, {"max", result.quantile(1)}}},
+          {"ptxas", result.ptxas.empty() ? Json() : Json(result.ptxas)},
+          {"ms", quantiles({&Row::ms})},
+          {"cpu_ms", quantiles({&Row::cpuMs})},
+          {"with_ptxas_ms", quantiles({&Row::ms, &Row::ptxasMs})},
+          {"with_ptxas_cpu_ms", quantiles({&Row::cpuMs, &Row::ptxasCpuMs})},
+          {"disk_ms", quantiles({&Row::diskMs})},
           {"lookup_ns", {{"median", lookup.median}, {"min", lookup.min}}},
           {"rows", rows}};
 }
@@ -90,6 +105,11 @@ void addBenchCompile(CLI::App &bench, Run &run) {
   command
       ->add_option("--target", options->bench.target,
                    "A chip: cpu, a row of it such as cpu-avx2, or a GPU such as a100; compiled for, not run on")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--ptxas", options->bench.ptxas,
+          "NVIDIA's assembler after each compilation: a path, none, or \"\" for the one on PATH or in CUDA_HOME")
       ->capture_default_str();
   command->add_option("--repeats", options->bench.repeats, "Compilations a kernel, of which the fastest counts")
       ->check(CLI::Range(1, 1000))

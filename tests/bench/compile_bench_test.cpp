@@ -1,5 +1,7 @@
 // What a user of `tessera bench compile` relies on: a row a kernel, times that add up, quantiles of the rows.
+#include "base/child_process.h"
 #include "bench/compile_bench.h"
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace tessera;
@@ -32,6 +34,24 @@ TEST(CompileBench, StagesAddUpToTheWhole) {
     EXPECT_EQ(row.stages.front().stage, "trace");
     EXPECT_EQ(row.stages.back().stage == "link", result.target.starts_with("cpu")); // only what can run here is linked
   }
+}
+
+// With NVIDIA's assembler, here a script, its time is told apart and its code is found in the cache with the rest.
+TEST(CompileBench, TimesTheAssemblerApart) {
+  ScratchFolder scratch;
+  std::string path = scratch.path / "ptxas";
+  std::ofstream(path)
+      << "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'Ptx optimizing assembler, release 9, V9.9.9'; "
+         "exit 0; fi\nsleep 0.1; printf '\\177ELF' > \"$5\"\n";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  CompileBenchResult result = resultOf({.op = "silu", .target = "t4", .ptxas = path});
+  ASSERT_EQ(result.rows.size(), 1u);
+  EXPECT_EQ(result.ptxas, "9.9.9");
+  EXPECT_GE(result.rows[0].ptxasMs, 100);
+  EXPECT_GT(result.rows[0].diskMs, 0);
+  EXPECT_GT(result.rows[0].cpuMs, 0);
+  using Row = CompileBenchRow;
+  EXPECT_EQ(result.quantile(1, {&Row::ms, &Row::ptxasMs}), result.rows[0].ms + result.rows[0].ptxasMs);
 }
 
 TEST(CompileBench, QuantilesAreThoseOfTheRows) {
