@@ -17,10 +17,6 @@ std::string widthLimit(Operation *access, const Layout &layout, int64_t vector) 
   int64_t bytes = elementBytes(tile::viewOf(access).getElementType());
   if (vector * bytes >= 16 || layout.registers() * bytes < 16 || vector >= layout.registers())
     return {};
-  auto load = dyn_cast<tile::LoadOp>(access);
-  auto store = dyn_cast<tile::StoreOp>(access);
-  if ((load && load.getMask()) || (store && store.getMask()))
-    return "a mask decides for each element";
   const auto axes = tile::axesOf(access);
   if (axes.empty() || axes.back().tileAxis < 0)
     return "the tile's last axis is not the tensor's";
@@ -30,6 +26,10 @@ std::string widthLimit(Operation *access, const Layout &layout, int64_t vector) 
     return "rows are known to be aligned to " + bytesText(knownAlignment(access));
   if (contiguous(layout) <= vector)
     return "its layout gives a thread " + bytesText(contiguous(layout) * bytes) + " side by side";
+  auto load = dyn_cast<tile::LoadOp>(access);
+  auto store = dyn_cast<tile::StoreOp>(access);
+  if ((load && load.getMask()) || (store && store.getMask()))
+    return "a mask tells neighbours apart";
   return "the range's begin or bound is known to be a multiple of " + std::to_string(vector) + " only";
 }
 

@@ -8,8 +8,8 @@
 
 namespace tessera::gpu {
 
-// Why an access moves `vector` elements at once and not 16 bytes: "a mask decides for each element", ...; empty where
-// it moves 16 bytes, or all that a thread has.
+// Why an access moves `vector` elements at once and not 16 bytes: "rows are known to be aligned to 4 bytes", ...; empty
+// where it moves 16 bytes, or all that a thread has.
 std::string widthLimit(mlir::Operation *access, const Layout &layout, int64_t vector);
 
 // How often a bank of shared memory is met at worst when a warp moves `bytes` at once: lanes go in groups of 128 bytes,
