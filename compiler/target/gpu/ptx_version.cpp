@@ -32,6 +32,10 @@ constexpr Since intrinsics[] = {
     {"ff2f16x2.rn", 70},
     {"ff2bf16x2.rn", 70},
     {"f2tf32.rna", 70},
+    {"ff.to.e", 81}, // cvt to and from 8-bit floats: 7.8 on sm_90, 8.1 on sm_89
+    {"e4m3x2.to.f16x2.", 81},
+    {"e5m2x2.to.f16x2.", 81},
+    {"f2tf32.rna", 70},
     {"ff.to.e", 81},
     {"e4m3x2.to.f16x2.rn", 81},
     {"e5m2x2.to.f16x2.rn", 81},
