@@ -16,8 +16,8 @@ namespace {
 // Operations that a thread's code may unroll to, edges and loop ends included; the library's defaults stay below 6000.
 constexpr int64_t maxUnrolled = 1 << 14;
 // Words of one tile that a thread may hold. It has 255 registers, but an operand that is read from shared memory for a
-// dot need not be there all at once; twice that is beyond what the scheduling of loads saves.
-constexpr int64_t maxWords = 512;
+// dot need not be there all at once; four times that is beyond what the scheduling of loads saves.
+constexpr int64_t maxWords = 1024;
 
 // Known only with layouts: what one thread holds of a tile, and does of an operation.
 struct CheckRegisters : tessera::impl::TileCheckRegistersBase<CheckRegisters> {

@@ -74,14 +74,14 @@ Table gpuTargets() {
              store(C(m, n), acc);
            }},
           {"a tile beyond a thread's registers",
-           "this tile of 32x1024xf32 takes 1024 registers of each of 32 threads; target t4 takes 512",
+           "this tile of 8x2048xf32 takes 4096 registers of each of 32 threads; target t4 takes 1024",
            [](Kernel &k) {
              auto [M, N, K] = k.dims("M", "N", "K");
              Tensor A = k.in("A", f32, {M, K});
              Tensor B = k.in("B", f32, {K, N});
              Tensor C = k.out("C", f32, {M, N});
-             auto [m, n] = k.parallel(blocks(M, 32), blocks(N, 16));
-             Tile acc = loop(blocks(K, 1024), zeros({32, 16}), [&](Range kk, Tile acc) {
+             auto [m, n] = k.parallel(blocks(M, 8), blocks(N, 32));
+             Tile acc = loop(blocks(K, 2048), zeros({8, 32}), [&](Range kk, Tile acc) {
                Tile deep = load(A(m, kk)); // error-line
                return dot(deep, load(B(kk, n)), acc);
              });
