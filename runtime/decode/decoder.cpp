@@ -1,5 +1,6 @@
 #include "runtime/decode/decoder.h"
 #include <algorithm>
+#include <bit>
 
 namespace tessera::decode {
 
@@ -37,7 +38,8 @@ Result<Decoder> Decoder::make(const Engine &engine, const model::ModelConfig &co
   if (options.context < 1 || options.chunk < 1)
     return invalidArgument("a decoder takes a context and a chunk of at least one token");
   Decoder decoder(engine, config, std::move(weights), std::move(pool), options);
-  decoder.kernels = TESSERA_TRY(buildKernels(engine, config, decoder.weights, decoder.pool.shape()));
+  decoder.kernels = TESSERA_TRY(
+      buildKernels(engine, config, decoder.weights, decoder.pool.shape(), {options.split, options.context}));
   auto rope = [&](double base, const ops::RopeScaling &scaling) {
     return ropeTables(engine.device(), ops::ropeFrequencies(config.rope.rotaryDim, base, scaling, options.context),
                       options.context);
@@ -56,6 +58,12 @@ int64_t Decoder::arenaBytes() const {
   for (const auto &[shape, step] : steps)
     most = std::max(most, step->plan.arenaBytes());
   return most;
+}
+
+int64_t Decoder::splitsFor(int64_t length) const {
+  if (length > limits.context || length <= 2 * limits.split)
+    return 0;
+  return int64_t(std::bit_ceil(uint64_t((length + limits.split - 1) / limits.split)));
 }
 
 Result<Step *> Decoder::stepFor(const StepShape &shape) {
@@ -160,7 +168,10 @@ Result<StepResult> Decoder::prefill(KvSequence &sequence, std::span<const int32_
 Result<StepResult> Decoder::decode(std::span<KvSequence *const> sequences, std::span<const int32_t> tokens) {
   if (sequences.empty() || sequences.size() != tokens.size())
     return invalidArgument("a decode step takes one token for each of at least one sequence");
-  return run({int64_t(sequences.size()), 1, Head::last}, sequences, tokens);
+  int64_t longest = 0;
+  for (const KvSequence *sequence : sequences)
+    longest = std::max(longest, sequence->length() + 1);
+  return run({int64_t(sequences.size()), 1, Head::last, splitsFor(longest)}, sequences, tokens);
 }
 
 } // namespace tessera::decode

@@ -10,6 +10,8 @@ namespace tessera::decode {
 struct DecoderOptions {
   int64_t context; // longest sequence
   int64_t chunk;   // most tokens of a prefill step; changes no result
+  // Positions whose softmax is taken alone. It decides how sums round, so it is one number for all models and lengths.
+  int64_t split = 512;
 };
 
 // What a step computed, one row a token that logits were wanted for. Valid until the next step.
@@ -53,6 +55,8 @@ private:
       : engine(std::move(engine)), config(std::move(config)), weights(std::move(weights)), pool(std::move(pool)),
         limits(options) {}
   Result<Step *> stepFor(const StepShape &shape);
+  // Parts for attention over so many positions: 0 while they are few, else a power of two, so that plans are few.
+  int64_t splitsFor(int64_t length) const;
   Result<StepResult> run(const StepShape &shape, std::span<KvSequence *const> sequences,
                          std::span<const int32_t> tokens);
   Status runStep(const Step &step);

@@ -150,9 +150,22 @@ Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, con
   Source attended = source(T, heads * headDim, key.group, outputs);
   Operands operands = {queries.as({shape.batch, shape.queries, heads, headDim}), p.pool.keys(layer),
                        p.pool.values(layer), step.in.table.buffer, step.in.length.buffer};
-  for (const StepBuilder::Operand &output : outputs)
-    operands.push_back(perSequence(std::get<Activation>(output)));
-  builder.launch(p.kernels.at(shape.queries == 1 ? Width::one : Width::many).attention.at(key), std::move(operands));
+  for (StepBuilder::Operand &output : outputs)
+    output = perSequence(std::get<Activation>(output));
+  const WideKernels &kernels = p.kernels.at(shape.queries == 1 ? Width::one : Width::many);
+  if (shape.splits && !key.windowed) {
+    Shape parts = {shape.batch, shape.queries, heads, shape.splits, headDim}, perPart = parts;
+    perPart.back() = 2;
+    Activation acc = builder.activation(f32, parts), stats = builder.activation(f32, perPart);
+    operands.insert(operands.end(), {acc, stats});
+    builder.launch(kernels.attention.at({.group = key.group, .partial = true}), std::move(operands));
+    operands = {acc, stats, step.in.length.buffer};
+    operands.insert(operands.end(), outputs.begin(), outputs.end());
+    builder.launch(kernels.merge.at(key.group), std::move(operands));
+  } else {
+    operands.insert(operands.end(), outputs.begin(), outputs.end());
+    builder.launch(kernels.attention.at(key), std::move(operands));
+  }
   return norm(matmul(attended, w.o, w.oBias), w.postNorm);
 }
 

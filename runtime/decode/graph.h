@@ -14,10 +14,12 @@ namespace tessera::decode {
 // or all.
 enum class Head { none, last, all };
 
-// `batch` sequences bring `queries` tokens each. Head::last takes one sequence or one query each.
+// `batch` sequences bring `queries` tokens each. Head::last takes one sequence or one query each. splits > 0: attention
+// without a window runs in so many parts (one query each), which must cover the longest sequence; the bits stay.
 struct StepShape {
   int64_t batch = 1, queries = 1;
   Head head = Head::last;
+  int64_t splits = 0;
   auto operator<=>(const StepShape &) const = default;
   int64_t tokens() const { return batch * queries; }
   int64_t headRows() const { return head == Head::none ? 0 : head == Head::all ? tokens() : batch; }

@@ -1,6 +1,7 @@
 #include "runtime/decode/kernels.h"
 #include "ops/arg_max.h"
 #include "ops/attention.h"
+#include "ops/attention_merge.h"
 #include "ops/embedding.h"
 #include "ops/gelu_and_mul.h"
 #include "ops/pointwise.h"
@@ -123,7 +124,7 @@ AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &co
 }
 
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             const KvShape &cache) {
+                             const KvShape &cache, const KvSplit &split) {
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
   int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(cache.pageSize);
   bool silu = config.family->gate == model::Gate::silu;
@@ -145,7 +146,16 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
       ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
       attention.keyColumns = cache.keyColumns;
       attention.codeGroup = key.group;
+      attention.split = split.needed() ? int(split.split) : 0;
       TESSERA_TRY(batch.add(wide.attention[key], attention, attention.defaultConfig(target, rows)));
+      if (rows > 1 || key.windowed || !split.inParts())
+        continue;
+      attention.partial = true;
+      attention.codeGroup = 0;
+      TESSERA_TRY(batch.add(wide.attention[{.group = key.group, .partial = true}], attention,
+                            attention.defaultConfig(target, rows)));
+      TESSERA_TRY(
+          batch.add(wide.merge[key.group], ops::AttentionMerge{heads, headDim, int(split.split), false, key.group}));
     }
   }
   TESSERA_TRY(batch.add(kernels.embedding, ops::Embedding{weights.embedding.dtype()}));

@@ -26,7 +26,8 @@ struct MatmulKey {
 };
 struct AttentionKey {
   bool windowed = false;
-  int group = 0; // of the codes that it leaves
+  int group = 0;        // of the codes that it leaves, or its merge does
+  bool partial = false; // splits are programs of their own, merged by another kernel
   auto operator<=>(const AttentionKey &) const = default;
 };
 
@@ -40,6 +41,7 @@ AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &co
 struct WideKernels {
   std::map<MatmulKey, LoadedKernel> matmul;
   std::map<AttentionKey, LoadedKernel> attention;
+  std::map<int, LoadedKernel> merge; // of partial attention, by the group of the codes that it leaves
 };
 
 // What some models need beside the rest; the others leave it empty.
@@ -64,8 +66,15 @@ struct Kernels {
   const WideKernels &at(Width width) const { return width == Width::one ? one : many; }
 };
 
+// Positions of a sequence whose softmax is taken alone (ops::Attention::split), and the longest sequence.
+struct KvSplit {
+  int64_t split, context;
+  bool needed() const { return context > split; }      // a shorter context has the same bits without
+  bool inParts() const { return context > 2 * split; } // else parts of their own gain nothing
+};
+
 // Compiles what is in no cache, several kernels at a time.
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             const KvShape &cache);
+                             const KvShape &cache, const KvSplit &split);
 
 } // namespace tessera::decode

@@ -107,14 +107,14 @@ TEST(Load, ReportsWhatItHolds) {
   EXPECT_GT(peakRssBytes(), warm.report().weightsBytes);
 }
 
-static Decoder makeDecoder(int64_t pages) {
+static Decoder makeDecoder(int64_t pages, int64_t split = 512) {
   model::Gguf file = model::Gguf::open(tinyModel()).value();
   model::ModelConfig config = model::modelConfig(file).value();
   Device device = Device::open("cpu", {.threads = 2}).value();
   const model::AttentionShape &heads = config.attention;
   KvPool pool = KvPool::make(device, {config.layers, heads.kvHeads, heads.headDim, pages, 16}).value();
   return Decoder::make(Engine(device, testOptions().engine), config, loadWeights(file.named(), config, device).value(),
-                       std::move(pool), {.context = 128, .chunk = 32})
+                       std::move(pool), {.context = 128, .chunk = 32, .split = split})
       .value();
 }
 
@@ -177,6 +177,35 @@ TEST(Decoder, BatchesChangeNothing) {
   forks.push_back(decoder.cache().fork(alone[2]).value());
   std::vector<float> fromFork = follow(forks[0], 99);
   EXPECT_EQ(fromFork, follow(alone[2], 99));
+}
+
+// Attention in one program and in parts that another kernel merges: batches of 1, 2 and 8, on both sides of the lengths
+// from which a step is planned in parts.
+TEST(Decoder, SplitsChangeNothing) {
+  Decoder decoder = makeDecoder(64, 16);
+  std::vector<int32_t> text = someTokens(100);
+  for (size_t batch : {1, 2, 8}) {
+    std::vector<KvSequence> sequences;
+    std::vector<KvSequence *> all;
+    for (size_t i = 0; i < batch; ++i) {
+      sequences.push_back(decoder.sequence());
+      ASSERT_TRUE(decoder.prefill(sequences.back(), std::span(text).first(29 + 5 * i)));
+    }
+    for (KvSequence &sequence : sequences)
+      all.push_back(&sequence);
+    for (size_t round = 0; round < 6; ++round) { // the longest passes 32 and 64
+      std::vector<int32_t> tokens;
+      for (size_t i = 0; i < batch; ++i)
+        tokens.push_back(text[29 + 5 * i + round]);
+      std::vector<float> together = copy(decoder.decode(all, tokens).value()), prefilled;
+      for (size_t i = 0; i < batch; ++i) {
+        KvSequence whole = decoder.sequence();
+        for (float logit : copy(decoder.prefill(whole, std::span(text).first(30 + 5 * i + round)).value()))
+          prefilled.push_back(logit);
+      }
+      EXPECT_EQ(together, prefilled) << "batch " << batch << ", round " << round;
+    }
+  }
 }
 
 } // namespace tessera::decode
