@@ -67,3 +67,18 @@ func.func @products(
   tile.store %e, %y[all 16, all 16] : tensor<16x16xf32> -> !tile.view<16x16xf32>
   return
 }
+
+// A byte becomes f32 by the bits of 2^23, not by a conversion.
+// CHECK-LABEL: func.func @codes
+// CHECK-NOT: arith.uitofp
+// CHECK: arith.subf
+// CHECK-NOT: arith.uitofp
+func.func @codes(
+    %x: !tile.view<16x16xi8> {tile.name = "x", tile.access = "in", tile.extents = [16, 16]},
+    %y: !tile.view<16x16xf32> {tile.name = "y", tile.access = "out", tile.extents = [16, 16]})
+    attributes {tile.kernel, tile.aligned} {
+  %v = tile.load %x[all 16, all 16] : !tile.view<16x16xi8> -> tensor<16x16xi8>
+  %w = arith.uitofp %v : tensor<16x16xi8> to tensor<16x16xf32>
+  tile.store %w, %y[all 16, all 16] : tensor<16x16xf32> -> !tile.view<16x16xf32>
+  return
+}

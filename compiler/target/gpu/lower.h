@@ -54,6 +54,9 @@ private:
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);
 
+  // lower_convert.cpp
+  void lowerByteToFloat(mlir::Operation *op);
+
   // lower_packed.cpp
   void lowerPackedLoad(tile::LoadOp op);
 
