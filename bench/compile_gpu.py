@@ -2,7 +2,8 @@
 """Cold compile of the whole op library for NVIDIA chips, with and without ptxas; writes bench/results/compile_gpu.json.
 
 Each chip is one process that compiles every op, dtype and bench shape once, with no cache, on one thread. `ms` is wall time, `cpu_ms` the
-processor time of the same work (the compiling thread's, and ptxas' own), which other programs on the machine lengthen less.
+processor time of the same work (the compiling thread's, and ptxas' own), which other programs on the machine lengthen less. The file is written anew
+after each chip.
 """
 import argparse
 import json
@@ -43,10 +44,9 @@ def main():
                      "disk_ms": rounded(said["disk_ms"]),
                      "slowest": {name: slowest[name] for name in ("op", "dtype", "shape", "config")}})
         print(json.dumps(rows[-1]))
-    result = {"ptxas": assembler, "load_average": open("/proc/loadavg").read().split()[0],
-              "library_s": round(sum(row["compile_s"] for row in rows), 1),
-              "library_cpu_s": round(sum(row["compile_cpu_s"] for row in rows), 1), "rows": rows}
-    common.write("compile_gpu.json", result)
+        common.write("compile_gpu.json", {"ptxas": assembler, "load_average": open("/proc/loadavg").read().split()[0],
+                                          "library_s": round(sum(row["compile_s"] for row in rows), 1),
+                                          "library_cpu_s": round(sum(row["compile_cpu_s"] for row in rows), 1), "rows": rows})
 
 
 if __name__ == "__main__":
