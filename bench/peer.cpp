@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <dlfcn.h>
+#include <memory>
 #include <vector>
 
 namespace tessera::bench {
@@ -11,7 +12,7 @@ using Sgemm = void (*)(int order, int transA, int transB, int m, int n, int k, f
                        const float *b, int ldb, float beta, float *c, int ldc);
 using SetThreads = void (*)(int);
 
-std::optional<double> blasMicroseconds(int64_t m, int64_t n, int64_t k, int threads) {
+std::optional<PeerCall> blasGemm(GemmShape shape, int threads) {
   static void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return std::nullopt;
@@ -19,16 +20,24 @@ std::optional<double> blasMicroseconds(int64_t m, int64_t n, int64_t k, int thre
   auto setThreads = reinterpret_cast<SetThreads>(dlsym(library, "openblas_set_num_threads"));
   if (!sgemm || !setThreads)
     return std::nullopt;
-  setThreads(threads);
-  std::vector<float> a(m * k, 0.5f), b(k * n, 0.25f), c(m * n);
-  auto once = [&] {
-    sgemm(101, 111, 111, int(m), int(n), int(k), 1, a.data(), int(k), b.data(), int(n), 0, c.data(), int(n));
+  auto [m, n, k] = shape;
+  auto floats = [](int64_t count, float value) { return std::make_shared<std::vector<float>>(count, value); };
+  auto a = floats(m * k, 0.5f), b = floats(k * n, 0.25f), c = floats(m * n, 0);
+  return [=] {
+    setThreads(threads);
+    sgemm(101, 111, 111, int(m), int(n), int(k), 1, a->data(), int(k), b->data(), int(n), 0, c->data(), int(n));
   };
+}
+
+std::optional<double> blasMicroseconds(int64_t m, int64_t n, int64_t k, int threads) {
+  std::optional<PeerCall> once = blasGemm({m, n, k}, threads);
+  if (!once)
+    return std::nullopt;
   using Clock = std::chrono::steady_clock;
   auto elapsed = [&](int64_t times) {
     Clock::time_point start = Clock::now();
     for (int64_t i = 0; i < times; ++i)
-      once();
+      (*once)();
     return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   };
   int64_t times = 1;

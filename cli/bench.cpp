@@ -8,6 +8,7 @@ void addBench(CLI::App &app, Run &run) {
   command->require_subcommand(1);
   addBenchCompile(*command, run);
   addBenchDecode(*command, run);
+  addBenchGemm(*command, run);
   addBenchOp(*command, run);
   addBenchPerplexity(*command, run);
 }

@@ -15,6 +15,7 @@ void addCompile(CLI::App &app, Run &run);
 void addBench(CLI::App &app, Run &run);
 void addBenchCompile(CLI::App &bench, Run &run);
 void addBenchDecode(CLI::App &bench, Run &run);
+void addBenchGemm(CLI::App &bench, Run &run);
 void addBenchOp(CLI::App &bench, Run &run);
 void addBenchPerplexity(CLI::App &bench, Run &run);
 void addMakeModel(CLI::App &app, Run &run);

@@ -32,6 +32,7 @@ void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &sch
   pm.addNestedPass<func::FuncOp>(createTileLegalizeDots({name}));
   pm.addPass(createCSEPass());
   if (target.vendor == Vendor::cpu) {
+    pm.addNestedPass<func::FuncOp>(createTileLoopDots({name}));
     pm.addNestedPass<func::FuncOp>(createTileAssignLayouts({name}));
     pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());
     return;

@@ -3,8 +3,9 @@
 namespace tessera::ops {
 using namespace dsl;
 
-// One program owns one row and reads it three times: for the mean, for the variance around it, for the result. Means of
-// squares minus squared means would save a read and cancel.
+// One program owns bt rows and reads them three times: for the mean, for the variance around it, for the result. Means
+// of squares minus squared means would save a read and cancel. Several rows read the weight and the bias once, and wait
+// for their sums across lanes together.
 void LayerNorm::define(Kernel &k, const Config &c) const {
   auto [T, D] = k.dims("T", "D");
   Tensor x = k.in("x", f32, {T, D});
@@ -14,9 +15,9 @@ void LayerNorm::define(Kernel &k, const Config &c) const {
   Tensor y = k.out("y", f32, {T, D});
   Tile eps = k.scalar("eps", f32);
 
-  Range t = k.parallel(blocks(T, 1));
+  Range t = k.parallel(blocks(T, c.bt));
 
-  Tile sums = loop(blocks(D, c.bd), zeros({1, c.bd}), [&](Range j, Tile sums) {
+  Tile sums = loop(blocks(D, c.bd), zeros({c.bt, c.bd}), [&](Range j, Tile sums) {
     Tile v = load(x(t, j));
     if (residual) {
       v = v + load(r(t, j));
@@ -26,7 +27,7 @@ void LayerNorm::define(Kernel &k, const Config &c) const {
   });
   Tile mean = reduceSum(sums, 1) / D;
 
-  Tile squares = loop(blocks(D, c.bd), zeros({1, c.bd}), [&](Range j, Tile squares) {
+  Tile squares = loop(blocks(D, c.bd), zeros({c.bt, c.bd}), [&](Range j, Tile squares) {
     Tile v = where(j.row() < D, load(r(t, j)) - mean, 0.0);
     return squares + v * v;
   });

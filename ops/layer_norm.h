@@ -12,10 +12,12 @@ struct LayerNorm {
   bool bias = true, residual = false;
 
   struct Config {
-    int bd = 128; // columns a step takes
-    template <class F> void fields(F &&f) { f("bd", bd); }
+    int bd = 128, bt = 1; // columns a step takes, rows a program
+    template <class F> void fields(F &&f) { f("bd", bd), f("bt", bt); }
   };
-  Config defaultConfig(const Target &target) const { return {.bd = 8 * lanes(target)}; }
+  Config defaultConfig(const Target &target) const {
+    return {.bd = 8 * lanes(target), .bt = target.vendor == Vendor::cpu && target.registers >= 32 ? 2 : 1};
+  }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

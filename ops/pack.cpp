@@ -5,12 +5,19 @@ using namespace dsl;
 
 // One program owns bk rows of one panel.
 void Pack::define(Kernel &k, const Config &c) const {
+  if (!k.require(kGroup == 0 || c.bk == kGroup, "pack takes one group of k a step: kGroup is " +
+                                                    std::to_string(kGroup) + " and bk is " + std::to_string(c.bk)))
+    return;
   auto [N, K, panels] = k.dims("N", "K", "panels");
   Tensor x = k.in("x", dtype, {K, N});
-  Tensor y = k.out("y", dtype, {panels, K, panel});
+  Tensor y = kGroup ? k.out("y", dtype, {panels, K / kGroup, panel * kGroup}) : k.out("y", dtype, {panels, K, panel});
 
   auto [p, kk] = k.parallel(each(panels), blocks(K, c.bk));
-  store(y(p, kk, all), load(x(kk, Range(p * panel, N, panel, N))));
+  Tile rows = load(x(kk, Range(p * panel, N, panel, N)));
+  if (kGroup)
+    store(y(p, kk / kGroup, all), reshape(trans(rows), {1, panel * kGroup}));
+  else
+    store(y(p, kk, all), rows);
 }
 
 Cost Pack::cost(const Sizes &s) const {

@@ -8,7 +8,7 @@ using namespace dsl;
 void Softmax::define(Kernel &k, const Config &c) const {
   auto [R, C] = k.dims("R", "C");
   Tensor x = k.in("x", f32, {R, C});
-  Tensor y = k.out("y", f32, {R, C});
+  Tensor y = c.exps == 1 ? k.inOut("y", f32, {R, C}) : k.out("y", f32, {R, C});
 
   Range r = k.parallel(blocks(R, 1));
   auto read = [&](Range j) { return where(j.row() < C, load(x(r, j)), -infinity); };
@@ -18,10 +18,15 @@ void Softmax::define(Kernel &k, const Config &c) const {
   Tile top = reduceMax(highest, 1);
   auto power = [&](Range j) { return exp2((read(j) - top) * log2e); };
 
-  Tile sums = loop(blocks(C, c.bc), zeros({1, c.bc}), [&](Range j, Tile sum) { return sum + power(j); });
+  Tile sums = loop(blocks(C, c.bc), zeros({1, c.bc}), [&](Range j, Tile sum) {
+    Tile p = power(j);
+    if (c.exps == 1)
+      store(y(r, j), p);
+    return sum + p;
+  });
   Tile inverse = 1.0 / reduceSum(sums, 1);
 
-  loop(blocks(C, c.bc), [&](Range j) { store(y(r, j), power(j) * inverse); });
+  loop(blocks(C, c.bc), [&](Range j) { store(y(r, j), (c.exps == 1 ? load(y(r, j)) : power(j)) * inverse); });
 }
 
 Cost Softmax::cost(const Sizes &s) const {

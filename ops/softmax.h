@@ -12,9 +12,13 @@ struct Softmax {
 
   struct Config {
     int bc = 128; // columns a step takes
-    template <class F> void fields(F &&f) { f("bc", bc); }
+    int exps = 1; // 1: powers are stored with their sum and scaled in place; 2: they are computed again, which saves
+                  // memory traffic where exp2 is cheap
+    template <class F> void fields(F &&f) { f("bc", bc), f("exps", exps); }
   };
-  Config defaultConfig(const Target &target) const { return {.bc = stepAlongRows(target, 4)}; }
+  Config defaultConfig(const Target &target) const {
+    return {.bc = stepAlongRows(target, 4), .exps = target.vendor == Vendor::cpu ? 1 : 2};
+  }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

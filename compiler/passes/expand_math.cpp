@@ -1,6 +1,7 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
@@ -72,18 +73,41 @@ struct Writer {
   Value powerOfTwo(Value exponent) const { return fromBits(shl(addN(exponent, n(127)), 23)); }
 };
 
-// 2^x = 2^n 2^f, |f| <= 1/2: Taylor series of e^(f ln 2) to f^7, relative error 6e-9 before rounding. Exactly 0 below
+// 2^f = e^(f ln 2) as a Taylor series to f^7.
+std::vector<double> exp2Series() {
+  std::vector<double> c{1};
+  for (int i = 1; i <= 7; ++i)
+    c.push_back(c.back() * std::numbers::ln2 / i);
+  return c;
+}
+
+// 2^x = 2^n 2^f, |f| <= 1/2: the series' relative error is 6e-9 before rounding. Exactly 0 below
 // -151, infinite from 128 on; 2^n in two factors, so that subnormal results come out.
 Value exp2(const Writer &w, Value x) {
   Value bounded = w.select(w.lt(x, w.k(-151)), w.k(-151), x);
   bounded = w.select(w.lt(w.k(129), bounded), w.k(129), bounded);
   auto [whole, n] = w.round(bounded);
-  std::vector<double> c{1};
-  for (int i = 1; i <= 7; ++i)
-    c.push_back(c.back() * std::numbers::ln2 / i);
-  Value p = w.polynomial(w.sub(bounded, whole), c);
+  Value p = w.polynomial(w.sub(bounded, whole), exp2Series());
   Value half = w.sar(n, 1);
   return w.mul(w.mul(p, w.powerOfTwo(half)), w.powerOfTwo(w.subN(n, half)));
+}
+
+static Value maskedCall(const Writer &w, StringRef name, ValueRange before) {
+  SmallVector<Value> operands(before);
+  auto integer = [&](int bits, int64_t value) {
+    return arith::ConstantIntOp::create(w.b, w.loc, w.b.getIntegerType(bits), value);
+  };
+  operands.append({before[0], integer(16, -1), integer(32, 4)}); // pass-through, all lanes, rounding as MXCSR says
+  return LLVM::CallIntrinsicOp::create(w.b, w.loc, w.f(), w.b.getStringAttr(name), operands).getResult(0);
+}
+
+// The same bits in half the instructions: AVX-512 has x - round(x) (0 for infinities) and p 2^floor(n) with all its
+// overflows and subnormals (Intel SDM volume 2, VREDUCEPS and VSCALEFPS).
+Value wideExp2(const Writer &w, Value x) {
+  Value nearest = arith::ConstantIntOp::create(w.b, w.loc, w.b.getI32Type(), 0);
+  Value rest = maskedCall(w, "llvm.x86.avx512.mask.reduce.ps.512", {x, nearest});
+  Value whole = math::RoundEvenOp::create(w.b, w.loc, x);
+  return maskedCall(w, "llvm.x86.avx512.mask.scalef.ps.512", {w.polynomial(rest, exp2Series()), whole});
 }
 
 // log2(m 2^e) = e + 2/ln2 atanh((m-1)/(m+1)), m in [sqrt(1/2), sqrt(2)): odd series to s^9, |s| < 0.172.
@@ -212,9 +236,10 @@ bool isHalf(Type type) {
 
 struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
   using Base::Base;
-  bool hasHalf = false;  // converts f16 and moves it about as such
-  bool hasBrain = false; // likewise bf16
-  bool isGpu = false;    // computes with f16 itself, and has approximate functions that are exact enough
+  bool hasHalf = false;     // converts f16 and moves it about as such
+  bool hasBrain = false;    // likewise bf16
+  bool hasWideMath = false; // AVX-512's scalef and reduce, on vectors of 512 bits
+  bool isGpu = false;       // computes with f16 itself, and has approximate functions that are exact enough
 
   void runOnOperation() override {
     const tessera::Target *chip = tessera::targetRow(getOperation(), target);
@@ -223,6 +248,7 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
     isGpu = chip->vendor != Vendor::cpu;
     hasHalf = isGpu || chip->needs.find("f16c") != std::string_view::npos;
     hasBrain = chip->has("bf16");
+    hasWideMath = chip->needs.find("avx512dq") != std::string_view::npos;
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : ops)
@@ -257,7 +283,10 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
     return isFloat8(element) || (element.isBF16() && !hasBrain) || (element.isF16() && !hasHalf);
   }
   void retype(Value value) {
-    if (asBits(value.getType()))
+    // What only an intrinsic takes is its operand type, made from 32-bit lanes (target/cpu/mma.cpp).
+    bool isOperand = value.getDefiningOp<vector::BitCastOp>() && !value.use_empty() &&
+                     llvm::all_of(value.getUsers(), [](Operation *user) { return isa<LLVM::CallIntrinsicOp>(user); });
+    if (asBits(value.getType()) && !isOperand)
       value.setType(withElement(value.getType(),
                                 IntegerType::get(&getContext(), getElementTypeOrSelf(value).getIntOrFloatBitWidth())));
   }
@@ -288,6 +317,11 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
       }
   }
 
+  bool isWide(Value x) const {
+    auto vector = dyn_cast<VectorType>(x.getType());
+    return hasWideMath && vector && vector.getNumElements() == 16;
+  }
+
   static Type withElement(Type type, Type element) {
     auto vector = dyn_cast<VectorType>(type);
     return vector ? Type(VectorType::get(vector.getShape(), element)) : element;
@@ -306,7 +340,9 @@ struct ExpandMath : tessera::impl::ExpandMathBase<ExpandMath> {
       return;
     }
     Value out = llvm::TypeSwitch<Operation *, Value>(op)
-                    .Case<math::Exp2Op>([&](auto) { return f32In ? exp2(w, x) : Value(); })
+                    .Case<math::Exp2Op>([&](auto) {
+                      return !f32In ? Value() : isWide(x) ? wideExp2(w, x) : exp2(w, x);
+                    })
                     .Case<math::Log2Op>([&](auto) { return f32In ? log2(w, x) : Value(); })
                     .Case<math::SinOp>([&](auto) { return f32In ? sinOrCos(w, x, false) : Value(); })
                     .Case<math::CosOp>([&](auto) { return f32In ? sinOrCos(w, x, true) : Value(); })

@@ -91,17 +91,61 @@ bool anyInside(Operation *root, ArrayRef<InsideFact> facts) {
   return any;
 }
 
+bool isPackedLoad(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto load = dyn_cast<tile::LoadOp>(op))
+      return isa<tile::PackedType>(load.getView().getType().getElementType());
+    if (!isa<arith::ExtFOp, arith::SIToFPOp, arith::UIToFPOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return false;
+}
+
 bool worthDuplicating(Operation *root) {
   constexpr int64_t most = 1 << 14; // 1024 instructions on 16 lanes; LLVM's register allocator is superlinear beyond
   int64_t multiplyAdds = 0;
-  root->walk([&](tile::DotOp dot) {
-    auto acc = cast<RankedTensorType>(dot.getType());
-    multiplyAdds += acc.getNumElements() * cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
+  root->walk([&](Operation *op) {
+    if (auto dot = dyn_cast<tile::DotOp>(op))
+      multiplyAdds += cast<RankedTensorType>(dot.getType()).getNumElements() *
+                      cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
+    else if (auto trans = dyn_cast<tile::TransOp>(op); trans && !isPackedLoad(trans.getValue()))
+      // Four rounds of shuffles, each as dear to compile as a few multiply-adds.
+      multiplyAdds += 16 * cast<RankedTensorType>(trans.getType()).getNumElements();
   });
   return multiplyAdds <= most;
 }
 
+// What a tile is made of before it took its shape.
+static Operation *unshaped(Value tile) {
+  Operation *op = tile.getDefiningOp();
+  while (isa_and_nonnull<tile::ReshapeOp, tile::BroadcastOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return op;
+}
+
+// positions < bound, where all of them are known to be.
+static bool alwaysBelow(arith::CmpIOp compare, ArrayRef<InsideFact> facts) {
+  auto splat = dyn_cast_or_null<tile::SplatOp>(unshaped(compare.getRhs()));
+  auto bound = splat ? splat.getValue().getDefiningOp<arith::IndexCastOp>() : nullptr;
+  auto positions = dyn_cast_or_null<tile::IotaOp>(unshaped(compare.getLhs()));
+  return compare.getPredicate() == arith::CmpIPredicate::slt && bound && positions &&
+         isInside(positions.getOrigin(), bound.getIn(), cast<RankedTensorType>(positions.getType()).getDimSize(0),
+                  facts);
+}
+
+// What the user's own bounds select, such as where(j.row() < C, ...), needs no comparison either. The selects stay,
+// unused, for a CSE to take away.
+static void dropComparisons(Operation *root, ArrayRef<InsideFact> facts) {
+  root->walk([&](arith::SelectOp select) {
+    auto compare = dyn_cast_or_null<arith::CmpIOp>(unshaped(select.getCondition()));
+    if (compare && alwaysBelow(compare, facts))
+      select.replaceAllUsesWith(select.getTrueValue());
+  });
+}
+
 int markWhole(Operation *root, ArrayRef<InsideFact> facts) {
+  dropComparisons(root, facts);
   int remaining = 0;
   visitAccesses(root, [&](auto access) {
     SmallVector<int32_t> kinds(access.getKinds());

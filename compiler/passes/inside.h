@@ -22,10 +22,15 @@ bool isInside(mlir::Value origin, mlir::Value bound, int64_t size, llvm::ArrayRe
 // Whether some access below `root` has a `range` subscript that the facts prove inside.
 bool anyInside(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
 
-// Whether a body is small enough to be compiled twice, with masks and without: its dots have few multiply-adds.
+// Whether the value is loaded from panels of packed weights, casts aside. A CPU reads their transpose as it lies.
+bool isPackedLoad(mlir::Value value);
+
+// Whether a body is small enough to be compiled twice, with masks and without: its dots have few multiply-adds, its
+// transposes few shuffles.
 bool worthDuplicating(mlir::Operation *root);
 
-// Turns every `range` subscript below `root` that is inside its bound into a `whole` one. Returns how many remain.
+// Turns every `range` subscript below `root` that is inside its bound into a `whole` one, and takes selects by a
+// comparison with such a bound as decided. Returns how many subscripts remain.
 int markWhole(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
 
 } // namespace tessera

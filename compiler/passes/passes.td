@@ -24,6 +24,10 @@ def TileLegalizeDots : Tile_Pass<"tile-legalize-dots"> {
   let summary = "widen dot operands to types that one of the target's matrix operations multiplies";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
 }
+def TileLoopDots : Tile_Pass<"tile-loop-dots"> {
+  let summary = "dots that would unroll into too many instructions become loops over k";
+  let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
+}
 def TileAssignLayouts : Tile_Pass<"tile-assign-layouts"> {
   let summary = "give every tile a layout, and convert where a dot wants another";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];

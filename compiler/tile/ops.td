@@ -180,6 +180,12 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ScratchOp : Tile_Op<"scratch", []> {
+  let summary = "memory of the executing thread's own, for as long as the program runs; tile-loop-dots makes it";
+  let results = (outs Tile_View:$view);
+  let assemblyFormat = "attr-dict `:` type($view)";
+}
+
 // Operations on a GPU's shared memory. The layout stage makes them; user programs have none.
 
 def Tile_AllocOp : Tile_Op<"alloc", []> {

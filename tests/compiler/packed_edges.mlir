@@ -3,8 +3,8 @@
 // RUN: tessera-opt %s --tile-assign-layouts=target=cpu-avx512vnni --tile-lower-cpu=target=cpu-avx512vnni | FileCheck %s
 
 // CHECK: %[[ROOM:.*]] = arith.subi %{{.*}}, %{{.*}} : i64
-// CHECK: %[[STEPS:.*]] = arith.constant dense<[0, 32]> : vector<2xi64>
-// CHECK: arith.cmpi slt, %[[STEPS]], %{{.*}} : vector<2xi64>
+// CHECK: %[[STEPS:.*]] = arith.constant dense<[0, 32]> : vector<2xi32>
+// CHECK: arith.cmpi slt, %[[STEPS]], %{{.*}} : vector<2xi32>
 func.func @scales(%N: index {tile.dim = "N"}, %K: index {tile.dim = "K", tile.divisor = 32 : i64},
     %W: !tile.view<?x?x!tile.packed<"q8_0">> {tile.name = "W", tile.access = "in", tile.extents = ["N", "K"]},
     %y: !tile.view<?x2xf16> {tile.name = "y", tile.access = "out", tile.extents = ["N", 2]}) attributes {tile.kernel} {

@@ -70,3 +70,31 @@ func.func @parts(%N: index {tile.dim = "N"}, %P: index {tile.dim = "P"},
   tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
   return
 }
+
+// What the user's own bound selects is decided where whole steps run.
+// CHECK-LABEL: func.func @where
+// CHECK: %[[MAIN:.*]] = scf.for
+// CHECK: %[[V:.*]] = tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK: arith.addf %{{.*}}, %[[V]]
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[MAIN]])
+// CHECK: %[[KEPT:.*]] = arith.select
+// CHECK: arith.addf %{{.*}}, %[[KEPT]]
+func.func @where(%N: index {tile.dim = "N"},
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %one = arith.constant dense<1.0> : tensor<16xf32>
+  %bound = arith.index_cast %N : index to i32
+  %limit = tile.splat %bound : i32 -> tensor<16xi32>
+  %total = scf.for %i = %c0 to %N step %c16 iter_args(%sum = %one) -> (tensor<16xf32>) {
+    %at = tile.iota %i : tensor<16xi32>
+    %within = arith.cmpi slt, %at, %limit : tensor<16xi32>
+    %v = tile.load %x[%i for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+    %kept = arith.select %within, %v, %one : tensor<16xi1>, tensor<16xf32>
+    %next = arith.addf %sum, %kept : tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  return
+}

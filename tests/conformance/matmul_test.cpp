@@ -72,6 +72,59 @@ TEST_P(GemmTest, PanelsChangeNoBit) {
     }
 }
 
+// B with k in groups gives the same bits as B itself (on a GPU its step takes another operation: the same value).
+TEST_P(GemmTest, GroupsOfKChangeNoBit) {
+  for (MatmulShape s : {MatmulShape{7, 192, 64}, {13, 33, 66}, {1, 5, 10}}) {
+    ops::Gemm plain{.in = bf16, .out = f32};
+    int panel = plain.defaultConfig(target()).bn;
+    int64_t panels = (s.n + panel - 1) / panel;
+    std::vector<float> b = rounded(bf16, randomFloats(s.k * s.n, 2));
+    Argument packed = Argument::out(bf16, {panels, s.k / 2, panel * 2}), c = Argument::out(f32, {s.m, s.n});
+    ops::Pack pack{bf16, panel, 2};
+    launch(target(), trace(pack, pack.defaultConfig(target())), {Argument::in(bf16, {s.k, s.n}, b), packed});
+    ops::Gemm op{.in = bf16, .out = f32, .panel = panel, .kGroup = 2};
+    launch(target(), trace(op, op.defaultConfig(target(), s.m)),
+           {Argument::in(bf16, {s.m, s.k}, randomFloats(s.m * s.k, 1)), packed, c});
+    std::vector<float> want = runGemm(target(), plain, s, plain.defaultConfig(target(), s.m));
+    if (target().vendor == Vendor::cpu)
+      EXPECT_EQ(c.floats(), want) << text(s);
+    else
+      EXPECT_LE(reference::nmse(c.floats(), widen(want)), 1e-10) << text(s);
+  }
+}
+
+// u8 by i8 is exact, plain and in panels with k in fours, at the ends of both ranges too.
+TEST_P(GemmTest, BytesAreExact) {
+  for (MatmulShape s : {MatmulShape{7, 96, 64}, {13, 33, 36}, {1, 5, 12}, {16, 16, 1024}}) {
+    std::vector<uint8_t> a(s.m * s.k);
+    std::vector<int8_t> b(s.k * s.n);
+    for (size_t i = 0; i < a.size(); ++i)
+      a[i] = uint8_t(i % 7 ? i * 37 : 255);
+    for (size_t i = 0; i < b.size(); ++i)
+      b[i] = int8_t(i % 5 ? i * 101 : i % 2 ? 127 : -128);
+    std::vector<int32_t> want(s.m * s.n);
+    for (int64_t m = 0; m < s.m; ++m)
+      for (int64_t n = 0; n < s.n; ++n)
+        for (int64_t k = 0; k < s.k; ++k)
+          want[m * s.n + n] += int32_t(a[m * s.k + k]) * b[k * s.n + n];
+    Argument A = Argument::packed(u8, {s.m, s.k}, std::as_bytes(std::span(a))),
+             B = Argument::packed(i8, {s.k, s.n}, std::as_bytes(std::span(b)));
+    ops::Gemm plain{.in = u8, .out = i32};
+    Argument c = Argument::out(i32, {s.m, s.n});
+    launch(target(), trace(plain, plain.defaultConfig(target(), s.m)), {A, B, c});
+    EXPECT_EQ(c.as<int32_t>(), want) << text(s);
+
+    int panel = plain.defaultConfig(target()).bn;
+    int64_t panels = (s.n + panel - 1) / panel;
+    Argument packed = Argument::out(i8, {panels, s.k / 4, panel * 4}), d = Argument::out(i32, {s.m, s.n});
+    ops::Pack pack{i8, panel, 4};
+    launch(target(), trace(pack, pack.defaultConfig(target())), {B, packed});
+    ops::Gemm op{.in = u8, .out = i32, .panel = panel, .kGroup = 4};
+    launch(target(), trace(op, op.defaultConfig(target(), s.m)), {A, packed, d});
+    EXPECT_EQ(d.as<int32_t>(), want) << text(s) << " in panels";
+  }
+}
+
 TEST_P(GemmTest, DISABLED_FullGrid) {
   std::pair<int64_t, int64_t> models[] = {{576, 576},    {1536, 576},  {576, 1536},   {4096, 4096}, {14336, 4096},
                                           {4096, 14336}, {1024, 4096}, {3584, 18944}, {8192, 1024}, {4224, 4160}};

@@ -1,9 +1,11 @@
 // The ops that treat every element alone, against their oracles.
+#include "dsl/trace.h"
 #include "ops/gelu_and_mul.h"
 #include "ops/pointwise.h"
 #include "ops/reference/error.h"
 #include "ops/reference/reference.h"
 #include "tests/conformance/on_target.h"
+#include <bit>
 #include <cmath>
 
 using namespace tessera;
@@ -94,4 +96,38 @@ TEST_P(PointwiseTest, SoftCapBoundsItsValues) {
       EXPECT_LE(reference::nmse(inOut.floats(), oracle), 1e-10) << cap;
       EXPECT_EQ(inOut.floats()[0], float(cap));
     }
+}
+
+static std::vector<float> exp2On(const Target &target, const std::vector<float> &x) {
+  int64_t count = int64_t(x.size());
+  auto program = traceKernel("powers", "", [](dsl::Kernel &k) {
+    dsl::Dim N = k.dims("N");
+    dsl::Tensor x = k.in("x", f32, {N}), y = k.out("y", f32, {N});
+    dsl::Range n = k.parallel(dsl::blocks(N, 64));
+    store(y(n), dsl::exp2(load(x(n))));
+  });
+  Argument y = Argument::out(f32, {count});
+  launch(target, program, {Argument::in(f32, {count}, x), y});
+  return y.floats();
+}
+
+// Two ways to write exp2 for CPUs: with AVX-512's own steps of it and without. They give the same bits, for subnormal
+// results, infinities and NaN too, and hold 2 ulp.
+TEST_P(PointwiseTest, Exp2IsTheSameOnCpusWithFma) {
+  if (target().vendor != Vendor::cpu || target().needs.find("fma") == std::string_view::npos)
+    GTEST_SKIP() << "another exp2, or a fused multiply-add in two roundings";
+  std::vector<float> x{INFINITY, -INFINITY, NAN,  0,    -0.0f, 1e30f, -1e30f, 127.9999f,
+                       128,      129,       -126, -149, -150,  -151,  -152};
+  for (int i = -160000; i <= 130000; i += 7)
+    x.push_back(float(i) / 1000);
+  std::vector<float> y = exp2On(target(), x), want = exp2On(**findTarget("cpu-avx2"), x);
+  for (size_t i = 0; i < x.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<uint32_t>(y[i]), std::bit_cast<uint32_t>(want[i])) << x[i];
+    double exact = std::exp2(double(x[i]));
+    if (exact >= 0x1p-126 && exact < 0x1p128)
+      ASSERT_NEAR(y[i], exact, exact * 2.4e-7) << x[i];
+  }
+  EXPECT_EQ(y[0], INFINITY);
+  EXPECT_EQ(y[1], 0);
+  EXPECT_TRUE(std::isnan(y[2]));
 }

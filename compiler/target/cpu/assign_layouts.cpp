@@ -77,7 +77,14 @@ struct AssignLayouts : tessera::impl::TileAssignLayoutsBase<AssignLayouts> {
       possible = !load.getMask() && cpu::lanesAreConsecutive(load, layout);
     else if (auto trans = dyn_cast_or_null<tile::TransOp>(op))
       possible = loadAs(trans.getValue(), layout.transposed(), commit);
-    else if (isa_and_nonnull<arith::ExtFOp, arith::SIToFPOp, arith::UIToFPOp>(op))
+    else if (auto reshape = dyn_cast_or_null<tile::ReshapeOp>(op)) {
+      // Only for vectors: elements one by one are read in any order anyway.
+      auto shape = cast<RankedTensorType>(reshape.getValue().getType()).getShape();
+      std::optional<Layout> before;
+      if (!layout.lane.empty())
+        before = layout.reshaped({shape.data(), shape.size()});
+      possible = before && loadAs(reshape.getValue(), *before, commit);
+    } else if (isa_and_nonnull<arith::ExtFOp, arith::SIToFPOp, arith::UIToFPOp>(op))
       // A cast of scalars costs as many instructions as elements; only vectors are worth it.
       possible = !layout.lane.empty() && loadAs(op->getOperand(0), layout, commit);
     if (possible && commit)

@@ -82,6 +82,7 @@ LogicalResult CpuLowering::lowerTile(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::IotaOp>([&](auto x) { return lowerIota(x), success(); })
       .Case<tile::DotOp>([&](auto x) { return lowerDot(x), success(); })
+      .Case<tile::ScratchOp>([&](auto x) { return lowerScratch(x), success(); })
       .Case<tile::LoadOp>([&](auto x) { return lowerLoad(x), success(); })
       .Case<tile::StoreOp>([&](auto x) { return lowerStore(x), success(); })
       .Case<tile::AtomicAddOp>([&](auto x) { return lowerAtomicAdd(x), success(); })
@@ -89,6 +90,20 @@ LogicalResult CpuLowering::lowerTile(Operation *op) {
       .Case<tile::ScanOp>([&](auto x) { return lowerScan(x), success(); })
       .Case<tile::ArgMaxOp>([&](auto x) { return lowerArgMax(x), success(); })
       .Default([](Operation *other) { return other->emitOpError("has no lowering to the CPU"); });
+}
+
+// On the stack, reserved once where the function begins.
+void CpuLowering::lowerScratch(tile::ScratchOp op) {
+  tile::ViewType view = op.getView().getType();
+  int64_t bytes = (view.getElementType().getIntOrFloatBitWidth() + 7) / 8;
+  for (int64_t extent : view.getShape()) {
+    extents[op].push_back(constantI64(extent));
+    bytes *= extent;
+  }
+  OpBuilder::InsertionGuard restore(b);
+  b.setInsertionPointAfter(sink.getDefiningOp());
+  registers[op] = {
+      LLVM::AllocaOp::create(b, op.getLoc(), sink.getType(), b.getI8Type(), constantI64(bytes), target.vectorBytes)};
 }
 
 void CpuLowering::lowerIota(tile::IotaOp op) {
@@ -109,6 +124,46 @@ void CpuLowering::lowerIota(tile::IotaOp op) {
   registers[op] = out;
 }
 
+namespace {
+
+// Moves what loads an operand's registers, casts included, down to where a dot first uses them. LLVM keeps that order
+// well enough that broadcasts do not wait in registers, which the accumulators need. Nothing moves over a write.
+class LateLoads {
+public:
+  explicit LateLoads(OpBuilder &b) : b(b) {
+    for (Operation &op : llvm::reverse(llvm::make_range(b.getBlock()->begin(), b.getInsertionPoint())))
+      if (!isMemoryEffectFree(&op) && !isa<LLVM::LoadOp>(op)) {
+        lastWrite = &op;
+        break;
+      }
+  }
+  void use(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (op && value.use_empty() && canMove(op))
+      move(op);
+  }
+
+private:
+  bool canMove(Operation *op) const {
+    if (op->getBlock() != b.getBlock() || (lastWrite && !lastWrite->isBeforeInBlock(op)))
+      return false;
+    if (isa<LLVM::LoadOp>(op))
+      return true;
+    Operation *source = op->getNumOperands() == 1 ? op->getOperand(0).getDefiningOp() : nullptr;
+    return isa<arith::ExtFOp>(op) && source && source->hasOneUse() && canMove(source);
+  }
+  void move(Operation *op) {
+    if (!isa<LLVM::LoadOp>(op))
+      move(op->getOperand(0).getDefiningOp());
+    op->moveBefore(b.getBlock(), b.getInsertionPoint());
+  }
+
+  OpBuilder &b;
+  Operation *lastWrite = nullptr;
+};
+
+} // namespace
+
 // k ascends for every element; neighbours in m and n are independent chains.
 void CpuLowering::lowerDot(tile::DotOp op) {
   const MmaOp &mma = *chooseMma(target, op);
@@ -118,9 +173,12 @@ void CpuLowering::lowerDot(tile::DotOp op) {
   const Registers &lhs = regs(op.getLhs()), &rhs = regs(op.getRhs());
   auto rhsReps = tile::layoutOf(cast<RankedTensorType>(op.getRhs().getType())).rep;
   int64_t rows = cast<RankedTensorType>(op.getAcc().getType()).getDimSize(0), steps = rhsReps[0], columns = rhsReps[1];
+  LateLoads late(b);
   for (int64_t k = 0; k < steps; ++k)
     for (int64_t m = 0; m < rows; ++m)
       for (int64_t n = 0; n < columns; ++n) {
+        late.use(rhs[k * columns + n]);
+        late.use(lhs[m * steps + k]);
         Value &sum = acc[m * columns + n];
         sum = emitMma(b, op.getLoc(), mma, lhs[m * steps + k], rhs[k * columns + n], sum);
       }

@@ -25,6 +25,7 @@ private:
   mlir::LogicalResult lowerTile(mlir::Operation *op) override;
   void bindArguments(mlir::Value args);
   mlir::LogicalResult bindPrograms(mlir::Value number);
+  void lowerScratch(tile::ScratchOp op);
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
 

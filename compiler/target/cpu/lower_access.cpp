@@ -4,6 +4,7 @@
 #include "compiler/target/cpu/lower.h"
 #include "compiler/tile/access.h"
 #include "llvm/ADT/STLExtras.h"
+#include <limits>
 
 using namespace mlir;
 
@@ -163,16 +164,20 @@ CpuLowering::Guard CpuLowering::guard(Address &a, const Layout &layout, int64_t 
       continue;
     // Element `step` is inside while step < bound - origin.
     Value room = arith::SubIOp::create(b, loc, scalar(access.bound), a.origins[axis]);
-    SmallVector<int64_t> steps;
+    SmallVector<int32_t> steps;
     for (int64_t l = 0; l < lanes; ++l)
-      steps.push_back(layout.at(r, l)[access.tileAxis] * (axis + 1 == a.axes.size() ? a.lastUnit : 1));
+      steps.push_back(int32_t(layout.at(r, l)[access.tileAxis] * (axis + 1 == a.axes.size() ? a.lastUnit : 1)));
     // A packed panel is padded, so its first element decides for all its lanes.
     if (packed || llvm::all_equal(steps)) {
       also(out.all, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, constantI64(steps[0]), room));
       continue;
     }
-    auto wide = VectorType::get({lanes}, b.getI64Type());
+    // Compared in 32 bits, one vector instead of two: more room than a tile is long makes no difference.
+    auto wide = VectorType::get({lanes}, b.getI32Type());
     Value positions = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(wide, ArrayRef(steps)));
+    Value most = constantI64(std::numeric_limits<int32_t>::max());
+    room = arith::MinSIOp::create(b, loc, arith::MaxSIOp::create(b, loc, room, constantI64(0)), most);
+    room = arith::TruncIOp::create(b, loc, b.getI32Type(), room);
     also(out.lanes, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, positions, splat(room, wide)));
   }
   return out;

@@ -10,23 +10,37 @@ namespace tessera::cpu {
 
 namespace {
 
-// Transposes a square of registers in log2(size) rounds of two-input shuffles: round i exchanges register bit i with
-// lane bit i, so afterwards lane l of register r is what lane r of register l was.
+// Transposes a square of registers in log2(size) rounds of two-input shuffles, so that afterwards lane l of register r
+// is what lane r of register l was. A round pairs registers whose numbers differ in `bit` and takes from each its lanes
+// with a 0 (then with a 1) in one bit of the lane number. Rounds are in the shapes that x86 has instructions for: lane
+// bits 0 and 1 turn about inside 128 bits (unpack), bits 2 and 3 turn about among the 128-bit parts (shuf32x4).
 Registers transposeSquare(OpBuilder &b, Location loc, Registers square) {
   int64_t size = square.size();
-  for (int64_t bit = 1; bit < size; bit *= 2)
+  auto round = [&](int64_t bit, llvm::function_ref<int64_t(int64_t l, bool high)> from) {
+    SmallVector<int64_t> low, high; // lanes of the pair (r, r + bit), numbered 0..2 size
+    for (int64_t l = 0; l < size; ++l) {
+      low.push_back(from(l, false));
+      high.push_back(from(l, true));
+    }
     for (int64_t r = 0; r < size; ++r) {
       if (r & bit)
         continue;
-      SmallVector<int64_t> low, high; // lanes of the pair (r, r + bit), numbered 0..2 size
-      for (int64_t l = 0; l < size; ++l) {
-        low.push_back(l & bit ? size + (l ^ bit) : l);
-        high.push_back(l & bit ? size + l : l ^ bit);
-      }
       Value x = square[r], y = square[r + bit];
       square[r] = vector::ShuffleOp::create(b, loc, x, y, low);
       square[r + bit] = vector::ShuffleOp::create(b, loc, x, y, high);
     }
+  };
+  // Lane bit 0 says which register, bit 1 is what bit 0 was, and bit 1 was `high`; the rest stays.
+  auto unpack = [&](int64_t l, bool high) { return (l & 1) * size + (l & ~3) + 2 * high + (l >> 1 & 1); };
+  // The same for bits 3 and 2 of sixteen lanes, turned the other way; of eight lanes bit 2 alone is exchanged.
+  auto parts = [&](int64_t l, bool high) {
+    return size == 16 ? (l >> 3 & 1) * size + (l & 3) + 4 * high + 8 * (l >> 2 & 1)
+                      : (l >> 2 & 1) * size + (l & 3) + 4 * high;
+  };
+  for (int64_t bit : {2, 1})
+    round(bit, unpack);
+  for (int64_t bit = 4; bit < size; bit *= 2)
+    round(bit, parts);
   return square;
 }
 
@@ -42,7 +56,8 @@ Registers CpuLowering::gather(const Registers &source, const Layout &sourceLayou
 
   // Results whose lane l comes from lane q of register T[l], for one T and every q, are a transposed square.
   std::map<std::vector<int64_t>, SmallVector<std::pair<int64_t, int64_t>>> squares; // T -> (q, result register)
-  for (int64_t r = 0; r < count && lanes > 2 && sourceLanes == lanes; ++r) {
+  bool fits = sourceLanes == lanes && lanes > 2 && lanes <= 16;
+  for (int64_t r = 0; r < count && fits; ++r) {
     std::vector<int64_t> rows;
     int64_t q = from(r, 0) % sourceLanes;
     for (int64_t l = 0; l < lanes && from(r, l) % sourceLanes == q; ++l)
@@ -76,7 +91,7 @@ Registers CpuLowering::gather(const Registers &source, const Layout &sourceLayou
       out[r] = splat(extract(places[0]), type);
       continue;
     }
-    // Take what each source register has to give, one shuffle a register.
+    // Take what source registers have to give, two at a time.
     SmallVector<int64_t> needed;
     for (int64_t place : places)
       if (!llvm::is_contained(needed, place / sourceLanes))
@@ -96,15 +111,25 @@ Registers CpuLowering::gather(const Registers &source, const Layout &sourceLayou
       continue;
     }
     Value so;
-    for (int64_t reg : needed) {
-      SmallVector<int64_t> mask;
-      int64_t kept = so ? lanes : 0;
-      for (int64_t l = 0; l < lanes; ++l)
-        mask.push_back(places[l] / sourceLanes == reg ? kept + places[l] % sourceLanes : so ? l : 0);
-      if (so)
-        so = vector::ShuffleOp::create(b, loc, so, source[reg], mask);
-      else
-        so = vector::ShuffleOp::create(b, loc, source[reg], source[reg], mask);
+    for (size_t i = 0; i < needed.size(); i += 2) {
+      int64_t first = needed[i], second = needed[std::min(i + 1, needed.size() - 1)];
+      bool alone = first == second;
+      if (so && alone && sourceLanes == lanes) { // takes its place among the others at once
+        SmallVector<int64_t> mask;
+        for (int64_t l = 0; l < lanes; ++l)
+          mask.push_back(places[l] / sourceLanes == first ? lanes + places[l] % sourceLanes : l);
+        so = vector::ShuffleOp::create(b, loc, so, source[first], mask);
+        continue;
+      }
+      SmallVector<int64_t> pair, merge;
+      for (int64_t l = 0; l < lanes; ++l) {
+        int64_t reg = places[l] / sourceLanes, lane = places[l] % sourceLanes;
+        bool here = reg == first || reg == second;
+        pair.push_back(reg == first ? lane : reg == second ? sourceLanes + lane : 0);
+        merge.push_back(here ? lanes + l : l);
+      }
+      Value part = vector::ShuffleOp::create(b, loc, source[first], source[second], pair);
+      so = so ? vector::ShuffleOp::create(b, loc, so, part, merge).getResult() : part;
     }
     out[r] = so;
   }

@@ -10,9 +10,10 @@ using namespace mlir;
 namespace tessera::cpu {
 
 // Best first. vpdpbusd: Intel SDM volume 2, VPDPBUSD (u8 x s8, no saturation of the 4-product sum). pmaddwd: PMADDWD,
-// exact for products of sign- or zero-extended bytes.
-static constexpr std::array<MmaOp, 8> rows = {{
+// exact for products of sign- or zero-extended bytes. vdpbf16ps: VDPBF16PS, two products a lane, subnormals taken as 0.
+static constexpr std::array<MmaOp, 9> rows = {{
     {"fma", f32, f32, 1, ""},
+    {"vdpbf16ps", bf16, bf16, 2, "avx512bf16"},
     {"mul+add", i32, i32, 1, ""},
     {"vpdpbusd", i8, u8, 4, "vnni"},
     {"vpdpbusd", u8, i8, 4, "vnni"},
@@ -25,6 +26,8 @@ static constexpr std::array<MmaOp, 8> rows = {{
 static std::optional<DType> operandType(Type element, bool isUnsigned) {
   if (element.isF32())
     return f32;
+  if (element.isBF16())
+    return bf16;
   if (element.isInteger(32))
     return i32;
   if (element.isInteger(8))
@@ -92,12 +95,18 @@ Value emitMma(OpBuilder &b, Location loc, const MmaOp &op, Value lhs, Value rhs,
       return math::FmaOp::create(b, loc, lhs, rhs, acc);
     return arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, lhs, rhs), acc);
   }
-  // The four bytes of lhs in every 32-bit lane.
+  // The `depth` values of lhs in every 32-bit lane.
   Value word = vector::BitCastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), lhs);
   word = vector::ExtractOp::create(b, loc, word, int64_t(0));
-  Value spread = vector::BroadcastOp::create(b, loc, accType, word);
-  spread = vector::BitCastOp::create(b, loc, rhs.getType(), spread);
+  Value spread = vector::BroadcastOp::create(b, loc, VectorType::get({accType.getNumElements()}, b.getI32Type()), word);
   unsigned width = accType.getNumElements() * 32;
+  if (op.name == "vdpbf16ps") {
+    Value bits = vector::BitCastOp::create(b, loc, spread.getType(), rhs);
+    Value columns = vector::BitCastOp::create(b, loc, rhs.getType(), bits);
+    spread = vector::BitCastOp::create(b, loc, rhs.getType(), spread);
+    return call(b, loc, "llvm.x86.avx512bf16.dpbf16ps." + std::to_string(width), accType, {acc, spread, columns});
+  }
+  spread = vector::BitCastOp::create(b, loc, rhs.getType(), spread);
   if (op.name == "vpdpbusd") {
     std::string name = "llvm.x86.avx512.vpdpbusd." + std::to_string(width);
     Value isU = op.rhs == u8 ? rhs : spread, isS = op.rhs == u8 ? spread : rhs;

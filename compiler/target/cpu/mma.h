@@ -12,7 +12,7 @@ namespace tessera::cpu {
 // rhs layout: W columns x `depth` k values, the k values of one column side by side.
 struct MmaOp {
   std::string_view name;
-  DType lhs, rhs; // the accumulator is f32 for f32, else i32
+  DType lhs, rhs; // the accumulator is f32 for floats, else i32
   int depth;
   std::string_view needs; // part of Target::features; empty = every target
 };
