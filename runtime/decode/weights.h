@@ -20,8 +20,10 @@ struct AttentionWeights {
   Buffer qNorm, kNorm; // [headDim], of every head
   Buffer postNorm;
 };
-// Whether the rows of gate and up projection take turns, as a gated product reads them (ops/quant_matmul.h).
-inline bool takesTurns(int64_t feedForward) { return feedForward % ops::QuantMatmul::turn == 0; }
+// Whether the rows of gate and up projection take turns, as a gated product reads them (ops/quant_matmul.h). Not where
+// one row waits for memory: it reads two panels side by side, 1.4 times as long as panel after panel.
+constexpr bool gateInProduct = false;
+inline bool takesTurns(int64_t feedForward) { return gateInProduct && feedForward % ops::QuantMatmul::turn == 0; }
 struct FeedForwardWeights {
   Buffer norm;
   Buffer gateUp; // [2 * feedForward, hidden]: in turns, or the gate's rows and then the up projection's
