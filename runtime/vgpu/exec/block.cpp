@@ -272,8 +272,8 @@ void Worker::report(Warp &warp, Fault fault, uint32_t lane, uint64_t address, st
   }
   if (source.loc >= 0) {
     const ptx::Location &loc = program.module->locations[size_t(source.loc)];
-    f.line = loc.line; // 0 is code that the compiler made
-    if (auto file = program.module->files.find(loc.file); loc.line && file != program.module->files.end())
+    f.line = loc.line;
+    if (auto file = program.module->files.find(loc.file); file != program.module->files.end())
       f.file = file->second;
   }
   uint32_t t = warp.index * lanes + lane;

@@ -68,7 +68,7 @@ void Worker::reportDeadlock() {
         if (source.loc >= 0) {
           const ptx::Location &loc = program.module->locations[size_t(source.loc)];
           auto file = program.module->files.find(loc.file);
-          if (loc.line && file != program.module->files.end())
+          if (file != program.module->files.end())
             lines += " (" + file->second + ":" + std::to_string(loc.line) + ")";
         }
         lines += " " + waitOf(w, f) + ";";

@@ -93,9 +93,13 @@ bool Decoder::decodeFunction(const ptx::Function &f) {
   join.run = runJoin;
   join.pipe = Pipe::none;
   auto functionIndex = int32_t(&f - module.functions.data());
+  int32_t place = -1; // the last .loc with a line
   for (uint32_t k = 0; k < f.body.size(); ++k) {
     const ptx::Instruction &i = f.body[k];
-    program.sources.push_back({i.line, i.loc, functionIndex, int32_t(k)});
+    // Line 0 is code that the compiler made, as a spill or a moved store: it counts for the line before it.
+    if (i.loc >= 0 && module.locations[size_t(i.loc)].line)
+      place = i.loc;
+    program.sources.push_back({i.line, place, functionIndex, int32_t(k)});
     frame->labels[k] = uint32_t(program.code.size());
     if (joins[k]) {
       instruction = nullptr;

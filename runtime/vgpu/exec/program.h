@@ -65,7 +65,7 @@ struct Op {
 
 struct Source {
   uint32_t line = 0; // of the PTX text
-  int32_t loc = -1;  // Module::locations
+  int32_t loc = -1;  // Module::locations: the last one with a line
   int32_t function = 0, instruction = 0;
 };
 

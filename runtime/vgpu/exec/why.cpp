@@ -74,8 +74,6 @@ std::string sourceOf(const Program &program, const Source &s) {
   if (s.loc < 0)
     return "";
   const ptx::Location &at = program.module->locations[size_t(s.loc)];
-  if (!at.line) // code that the compiler made
-    return "";
   const auto file = program.module->files.find(at.file);
   return (file == program.module->files.end() ? "file " + std::to_string(at.file) : file->second) + ":" +
          std::to_string(at.line);
