@@ -162,7 +162,9 @@ Attention::Config Attention::defaultConfig(const Target &target, int64_t queries
   if (target.vendor != Vendor::cpu)
     bn = 32;
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
-  int parts = (group + most - 1) / most, bh = (group + parts - 1) / parts; // nearly equal parts
+  // Rows that are no power of two are whole in every thread of a GPU, which takes 1024 words of a tile.
+  int together = target.vendor == Vendor::cpu ? most : std::clamp(1024 / std::max(headDim, 1), 1, most);
+  int parts = (group + together - 1) / together, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
   return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn, .blocks = 1};
 }
