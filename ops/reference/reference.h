@@ -73,6 +73,15 @@ struct CacheShape {
 };
 std::vector<double> kvAppend(CacheShape shape, Values cache, Values k, Ints slots);
 
+// Of qkv [T, shape.heads + 2 kvHeads, headDim] the first shape.heads heads of a token, or as many from `first` on: each
+// normed by w [headDim] with an epsilon of 1e-6 (w empty: as it is), then rotated. What rope_append does with queries
+// and with keys.
+struct JoinedHeads {
+  Values qkv;
+  int64_t all, first; // heads of a token, and the first of those that are meant
+};
+std::vector<double> ropeAppend(RopeShape shape, JoinedHeads joined, Values w, Ints pos, const RopeTables &tables);
+
 // o = softmax(scores) · v. q [batch, queries, heads, headDim]; k and v in pages; table [batch, slots]; length [batch]
 // counts the queries, which are the last positions. Head h reads kv head h / (heads / kvHeads). A query that sees
 // nothing (length < queries) gives zeros.

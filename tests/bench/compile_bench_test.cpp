@@ -17,7 +17,7 @@ TEST(CompileBench, AKernelIsCompiledOnceHoweverManyShapesItServes) {
   CompileBenchResult result = resultOf({.op = "rope"}); // T = 1 and T = 64: one kernel
   ASSERT_EQ(result.rows.size(), 1u);
   EXPECT_EQ(result.rows[0].op, "rope");
-  EXPECT_EQ(resultOf({.op = "rms_norm"}).rows.size(), 2u); // with and without a residual
+  EXPECT_EQ(resultOf({.op = "rms_norm", .dtype = f32}).rows.size(), 2u); // with and without a residual
 }
 
 TEST(CompileBench, StagesAddUpToTheWhole) {

@@ -253,6 +253,11 @@ TEST_P(FusedTest, RopeAppendIsNormRopeAndAppend) {
     run(ops::RopeAppend{heads, kvHeads, d, c.rotaryDim, c.interleaved, c.norms, c.pageSize, f16, c.keyColumns},
         arguments);
     EXPECT_EQ(q.floats(), part(0, heads, &qNorm)) << c.rotaryDim << c.interleaved << c.norms;
+    std::vector<double> weight = c.norms ? widen(qNorm.floats()) : std::vector<double>();
+    std::vector<double> oracle =
+        reference::ropeAppend({heads, d, c.rotaryDim, c.interleaved}, {widen(qkv), heads + 2 * kvHeads, 0}, weight, pos,
+                              {widen(table.cos), widen(table.sin)});
+    EXPECT_LE(reference::nmse(q.floats(), oracle), 1e-10) << c.rotaryDim << c.interleaved << c.norms;
     EXPECT_EQ(fusedK.floats(), K.floats()) << c.rotaryDim << c.interleaved << c.norms;
     EXPECT_EQ(fusedV.floats(), V.floats()) << c.rotaryDim << c.interleaved << c.norms;
   }

@@ -72,5 +72,5 @@ TEST(Ops, RequestsThatMakeNoSenseAreRefused) {
 TEST(Ops, AConfigChangesWhatItNames) {
   Result<Program> program = (*findOp("gemm"))->trace({.config = "bn=16,bm=4"}, *targets().data());
   ASSERT_TRUE(program);
-  EXPECT_EQ(program->config, "bm=4,bn=16,bk=8");
+  EXPECT_EQ(program->config, "bm=4,bn=16,bk=4");
 }
