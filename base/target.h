@@ -13,6 +13,7 @@ enum class Vendor : uint8_t { cpu, nvidia, amd };
 // Compute Capability"; vendor datasheets.
 struct GpuTraits {
   int sharedBytes = 0;  // of shared memory that one block can take
+  int stages = 1;       // steps of a loop whose operands are in shared memory or on their way, where nobody says
   std::string_view has; // abilities that the compiler asks for, comma-separated
 };
 

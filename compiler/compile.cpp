@@ -26,7 +26,7 @@ namespace tessera {
 
 std::string Schedule::text() const {
   return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0") +
-         ",warps=" + std::to_string(warps);
+         ",warps=" + std::to_string(warps) + ",stages=" + std::to_string(stages);
 }
 
 std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule,

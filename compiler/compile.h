@@ -14,6 +14,7 @@ struct Schedule {
   bool splitEdges = true; // a separate unmasked body for interior programs
   bool peelLoops = true;  // a separate unmasked body for whole loop steps
   int warps = 0;          // warps a block on a GPU; 0: as the kernel's tiles suggest
+  int stages = 0;         // steps of a dot's loop in shared memory at once on a GPU; 0: the target's; 1: no pipelining
   std::string text() const;
 };
 

@@ -24,8 +24,10 @@ int64_t knownDivisor(Value value) {
     return program.getBlock();
   if (auto product = value.getDefiningOp<arith::MulIOp>())
     return knownDivisor(product.getLhs()) * knownDivisor(product.getRhs());
-  if (Operation *op = value.getDefiningOp(); isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op))
+  if (Operation *op = value.getDefiningOp(); isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::RemUIOp>(op))
     return std::gcd(knownDivisor(op->getOperand(0)), knownDivisor(op->getOperand(1)));
+  if (auto either = value.getDefiningOp<arith::SelectOp>())
+    return std::gcd(knownDivisor(either.getTrueValue()), knownDivisor(either.getFalseValue()));
   if (auto quotient = value.getDefiningOp<arith::DivUIOp>())
     if (auto by = getConstantIntValue(quotient.getRhs()); by && *by > 0)
       if (int64_t all = knownDivisor(quotient.getLhs()); all % *by == 0)
@@ -102,14 +104,16 @@ bool isPackedLoad(Value value) {
   return false;
 }
 
-bool worthDuplicating(Operation *root) {
+bool worthDuplicating(Operation *root, bool byWarps) {
   constexpr int64_t most = 1 << 14; // 1024 instructions on 16 lanes; LLVM's register allocator is superlinear beyond
+  // A warp's matrix operation does 1024 multiply-adds or more, and a block has several warps.
   int64_t multiplyAdds = 0;
   root->walk([&](Operation *op) {
-    if (auto dot = dyn_cast<tile::DotOp>(op))
-      multiplyAdds += cast<RankedTensorType>(dot.getType()).getNumElements() *
-                      cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1);
-    else if (auto trans = dyn_cast<tile::TransOp>(op); trans && !isPackedLoad(trans.getValue()))
+    if (auto dot = dyn_cast<tile::DotOp>(op)) {
+      auto lhs = cast<RankedTensorType>(dot.getLhs().getType());
+      int64_t here = cast<RankedTensorType>(dot.getType()).getNumElements() * lhs.getDimSize(1);
+      multiplyAdds += byWarps && lhs.getElementTypeBitWidth() <= 16 ? here / 64 : here;
+    } else if (auto trans = dyn_cast<tile::TransOp>(op); trans && !isPackedLoad(trans.getValue()))
       // Four rounds of shuffles, each as dear to compile as a few multiply-adds.
       multiplyAdds += 16 * cast<RankedTensorType>(trans.getType()).getNumElements();
   });

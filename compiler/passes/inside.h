@@ -26,8 +26,8 @@ bool anyInside(mlir::Operation *root, llvm::ArrayRef<InsideFact> facts);
 bool isPackedLoad(mlir::Value value);
 
 // Whether a body is small enough to be compiled twice, with masks and without: its dots have few multiply-adds, its
-// transposes few shuffles.
-bool worthDuplicating(mlir::Operation *root);
+// transposes few shuffles. Dots of narrow elements count less where `byWarps`, a GPU's matrix operations, do them.
+bool worthDuplicating(mlir::Operation *root, bool byWarps = false);
 
 // Turns every `range` subscript below `root` that is inside its bound into a `whole` one, and takes selects by a
 // comparison with such a bound as decided. Returns how many subscripts remain.

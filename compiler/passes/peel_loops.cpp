@@ -32,7 +32,7 @@ struct PeelLoops : tessera::impl::TilePeelLoopsBase<PeelLoops> {
       markWhole(loop, fact);
       return;
     }
-    if (!anyInside(loop, fact) || !worthDuplicating(loop))
+    if (!anyInside(loop, fact) || !worthDuplicating(loop, getOperation()->hasAttr(tile::alignedAttr)))
       return;
     OpBuilder b(loop);
     Location loc = loop.getLoc();

@@ -1,5 +1,6 @@
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace tessera {
@@ -13,6 +14,7 @@ using namespace tessera;
 namespace {
 
 // if (every block lies inside its bound) { body without masks } else { body }
+// On a GPU a loop that would be peeled counts as well: its steps are whole, or the whole program is an edge.
 struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
   void runOnOperation() override {
     Block &body = getOperation().getBody().front();
@@ -25,7 +27,7 @@ struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
       last = program;
     }
     if (markWhole(getOperation(), always) == 0 || wanted.empty() || !anyInside(getOperation(), wanted) ||
-        !worthDuplicating(getOperation()))
+        !worthDuplicating(getOperation(), getOperation()->hasAttr(tile::alignedAttr)))
       return;
 
     OpBuilder b(getOperation().getContext());
@@ -40,16 +42,43 @@ struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
       Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, end, fact.bound);
       inside = inside ? arith::AndIOp::create(b, loc, inside, fits) : fits;
     }
+    SmallVector<scf::ForOp> loops;
+    if (getOperation()->hasAttr(tile::alignedAttr))
+      getOperation()->walk([&](scf::ForOp loop) {
+        if (!hasWholeSteps(loop, last))
+          return;
+        loops.push_back(loop);
+        Value rest = arith::RemUIOp::create(
+            b, loc, loop.getUpperBound(), arith::ConstantIndexOp::create(b, loc, *getConstantIntValue(loop.getStep())));
+        Value none = arith::ConstantIndexOp::create(b, loc, 0);
+        inside =
+            arith::AndIOp::create(b, loc, inside, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, rest, none));
+      });
     auto branch = scf::IfOp::create(b, loc, inside, /*withElseRegion=*/true);
     IRMapping map;
     b.setInsertionPointToStart(branch.thenBlock());
     for (Operation *op : rest)
       b.clone(*op, map);
+    for (scf::ForOp loop : loops) {
+      auto whole = cast<scf::ForOp>(map.lookup(loop.getResult(0)).getDefiningOp());
+      wanted.push_back({whole.getInductionVar(), loop.getUpperBound(), *getConstantIntValue(loop.getStep())});
+    }
     for (Operation *op : rest)
       op->moveBefore(branch.elseBlock()->getTerminator());
     // Values above the branch are the same inside the clone, so the facts hold there as they stand.
     for (Operation &op : *branch.thenBlock())
       markWhole(&op, wanted);
+  }
+
+  // A loop over a size that is known before `branch` stands, in constant steps, with masks in it.
+  static bool hasWholeSteps(scf::ForOp loop, Operation *branch) {
+    auto step = getConstantIntValue(loop.getStep());
+    Operation *bound = loop.getUpperBound().getDefiningOp();
+    bool known = bound ? bound->getBlock() == branch->getBlock() && bound->isBeforeInBlock(branch)
+                       : isa<func::FuncOp>(cast<BlockArgument>(loop.getUpperBound()).getOwner()->getParentOp());
+    return known && step && *step > 1 && getConstantIntValue(loop.getLowerBound()) == 0 && loop->getNumResults() &&
+           knownDivisor(loop.getUpperBound()) % *step != 0 &&
+           anyInside(loop, InsideFact{loop.getInductionVar(), loop.getUpperBound(), *step});
   }
 };
 

@@ -7,7 +7,7 @@ namespace tessera::tile {
 
 SmallVector<AxisAccess> axesOf(Operation *access) {
   SmallVector<AxisAccess> axes;
-  llvm::TypeSwitch<Operation *>(access).Case<LoadOp, StoreOp, AtomicAddOp>([&](auto op) {
+  llvm::TypeSwitch<Operation *>(access).Case<LoadOp, StoreOp, AtomicAddOp, CopyOp>([&](auto op) {
     unsigned next = 0;
     int tileAxis = 0, gatherAxis = -1;
     for (int32_t number : op.getKinds()) {
@@ -85,6 +85,8 @@ int64_t columnsAnElement(const PackedFormat &format, Component component, int64_
 ViewType viewOf(Operation *access) {
   if (auto load = dyn_cast<LoadOp>(access))
     return load.getView().getType();
+  if (auto copy = dyn_cast<CopyOp>(access))
+    return copy.getView().getType();
   if (auto store = dyn_cast<StoreOp>(access))
     return store.getView().getType();
   return cast<AtomicAddOp>(access).getView().getType();

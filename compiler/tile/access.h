@@ -13,7 +13,7 @@ struct AxisAccess {
   int tileAxis;      // which axis of the tile walks here, or -1
 };
 
-// Works for tile.load, tile.store and tile.atomic_add.
+// Works for tile.load, tile.store, tile.atomic_add and tile.copy.
 llvm::SmallVector<AxisAccess> axesOf(mlir::Operation *access);
 ViewType viewOf(mlir::Operation *access);
 

@@ -160,6 +160,7 @@ template <class Op> static LogicalResult verifyAccess(Op op, Type value, int64_t
 SmallVector<int64_t> LoadOp::subscriptedShape() { return subscripted(*this); }
 SmallVector<int64_t> StoreOp::subscriptedShape() { return subscripted(*this); }
 SmallVector<int64_t> AtomicAddOp::subscriptedShape() { return subscripted(*this); }
+SmallVector<int64_t> CopyOp::subscriptedShape() { return subscripted(*this); }
 
 LogicalResult LoadOp::verify() {
   Type element = getView().getType().getElementType(), loaded = elementOf(getResult().getType());
@@ -194,6 +195,12 @@ template <class Op> static LogicalResult verifyWrite(Op op) {
   if (element != stored)
     return op.emitOpError() << "writes " << stored << " into a view of " << element;
   return verifyAccess(op, op.getValue().getType(), 1);
+}
+LogicalResult CopyOp::verify() {
+  auto type = dyn_cast<RankedTensorType>(getTile());
+  if (!type || type.getElementType() != getView().getType().getElementType())
+    return emitOpError() << "copies " << getTile() << " from a view of " << getView().getType().getElementType();
+  return verifyAccess(*this, type, 1);
 }
 LogicalResult StoreOp::verify() { return verifyWrite(*this); }
 LogicalResult AtomicAddOp::verify() { return verifyWrite(*this); }

@@ -58,14 +58,17 @@ class Tile_AccessOp<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, [At
 
 def Tile_LoadOp : Tile_AccessOp<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile (or a scalar, if every axis is a point) from memory; 0 outside ranges and where the mask is 0";
+  let description = [{
+    Where `when` is false nothing is read and the result is anything: tile-pipeline loads a step that may not come.
+  }];
   let arguments = (ins Tile_View:$view, Variadic<Tile_Value>:$subscripts, Optional<AnyRankedTensor>:$mask,
-                       DenseI32ArrayAttr:$kinds, DenseI64ArrayAttr:$sizes,
+                       Optional<I1>:$when, DenseI32ArrayAttr:$kinds, DenseI64ArrayAttr:$sizes,
                        OptionalAttr<Tile_Component>:$component);
   let results = (outs Tile_Value:$result);
   let extraClassDeclaration = accessors;
   let assemblyFormat = [{
-    ($component^)? $view `` custom<Subscripts>($subscripts, type($subscripts), $kinds, $sizes) (`where` $mask^ `:` type($mask))? attr-dict
-    `:` type($view) `->` type($result)
+    ($component^)? $view `` custom<Subscripts>($subscripts, type($subscripts), $kinds, $sizes) (`where` $mask^ `:` type($mask))?
+    (`when` $when^)? attr-dict `:` type($view) `->` type($result)
   }];
 }
 
@@ -186,7 +189,10 @@ def Tile_ScratchOp : Tile_Op<"scratch", []> {
   let assemblyFormat = "attr-dict `:` type($view)";
 }
 
-// Operations on a GPU's shared memory. The layout stage makes them; user programs have none.
+// Operations on a GPU's shared memory. The layout stage makes them; user programs have none. A buffer may be a ring of
+// slots that a loop walks: an access touches the slot that begins `slot` bytes into it (the first if it names none), and
+// its `phase` says that in iteration i of the ring's loop this is slot (i + phase) mod slots; before the loop i is 0. Two
+// phases never meet in one iteration.
 
 def Tile_AllocOp : Tile_Op<"alloc", []> {
   let summary = "a shared-memory buffer that lives from here to its last use; `offset` is set by tile-place-shared";
@@ -196,16 +202,43 @@ def Tile_AllocOp : Tile_Op<"alloc", []> {
 }
 
 def Tile_SharedStoreOp : Tile_Op<"shared_store", [MemoryEffects<[MemWrite]>]> {
-  let summary = "a tile into a buffer";
-  let arguments = (ins AnyStaticShapeTensor:$value, Tile_Shared:$buffer);
-  let assemblyFormat = "$value `,` $buffer attr-dict `:` type($value) `->` type($buffer)";
+  let summary = "a tile into a buffer, or into one slot of a ring";
+  let arguments = (ins AnyStaticShapeTensor:$value, Tile_Shared:$buffer, Optional<I32>:$slot, OptionalAttr<I64Attr>:$phase);
+  let assemblyFormat = "$value `,` $buffer (`at` $slot^)? (`phase` $phase^)? attr-dict `:` type($value) `->` type($buffer)";
 }
 
 def Tile_SharedLoadOp : Tile_Op<"shared_load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile out of a buffer; under another shape the elements keep their row-major order";
-  let arguments = (ins Tile_Shared:$buffer);
+  let arguments = (ins Tile_Shared:$buffer, Optional<I32>:$slot, OptionalAttr<I64Attr>:$phase);
   let results = (outs AnyStaticShapeTensor:$result);
-  let assemblyFormat = "$buffer attr-dict `:` type($buffer) `->` type($result)";
+  let assemblyFormat = "$buffer (`at` $slot^)? (`phase` $phase^)? attr-dict `:` type($buffer) `->` type($result)";
+}
+
+def Tile_CopyOp : Tile_AccessOp<"copy", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "starts an asynchronous copy from memory to a slot of a ring: what tile.load and shared_store would do";
+  let description = [{
+    `tile` is the type, with its layout, that the load would have had: it says which thread copies what. Where `when` is
+    false nothing is copied. It is complete after a `wait` that covers its group, and visible to others after a barrier.
+  }];
+  let arguments = (ins Tile_View:$view, Variadic<Tile_Value>:$subscripts, Optional<AnyRankedTensor>:$mask,
+                       Tile_Shared:$buffer, I32:$slot, Optional<I1>:$when, I64Attr:$phase, DenseI32ArrayAttr:$kinds,
+                       DenseI64ArrayAttr:$sizes, TypeAttr:$tile);
+  let extraClassDeclaration = accessors;
+  let assemblyFormat = [{
+    $view `` custom<Subscripts>($subscripts, type($subscripts), $kinds, $sizes) (`where` $mask^ `:` type($mask))?
+    `,` $buffer `at` $slot `phase` $phase (`when` $when^)? `as` $tile attr-dict `:` type($view) `->` type($buffer)
+  }];
+}
+
+def Tile_CommitOp : Tile_Op<"commit", [MemoryEffects<[MemWrite]>]> {
+  let summary = "closes a group of this thread's copies";
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_WaitOp : Tile_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "until at most `pending` groups of this thread's copies are under way: phase 0 of the rings is there";
+  let arguments = (ins I64Attr:$pending, Variadic<Tile_Shared>:$buffers);
+  let assemblyFormat = "$pending `for` $buffers attr-dict `:` type($buffers)";
 }
 
 def Tile_BarrierOp : Tile_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -48,9 +48,9 @@ TEST(GpuCode, ExplainsAccessesByLine) {
   std::string gemm = remarksOf("gemm", "a100", f16);
   for (const char *said : {"ops/gemm.cpp: load: 32 accesses of 2 bytes a thread, predicated, no wider because rows are "
                            "known to be aligned to 2 bytes\n",
-                           "ops/gemm.cpp: load: 4 accesses of 16 bytes a thread, predicated\n",
+                           "ops/gemm.cpp: asynchronous copy: 4 accesses of 16 bytes a thread, predicated\n",
                            "matrices of 8 x 16 bytes a warp, bank conflict degree 1\n",
-                           "m16n8k16.row.col.f32.f32, 16 x 8 x 16, 4 x 1 warps of 32 x 128\n"})
+                           "m16n8k16.row.col.f32.f32, 16 x 8 x 16, 2 x 2 warps of 64 x 64\n"})
     EXPECT_NE(gemm.find(said), std::string::npos) << "'" << said << "' is not in\n" << gemm;
   EXPECT_EQ(gemm.find("degree 2"), std::string::npos) << gemm;
 }

@@ -18,7 +18,10 @@ struct GpuLowering::Address {
   const Registers *mask = nullptr; // explicit, in the access's layout
   int64_t lastUnit = 1;            // view positions a step along the last axis: a block for scales
   mlir::Value when;                // i1 for the whole access, or null
-  std::map<std::pair<int64_t, int64_t>, mlir::Value> inside; // by axis and place along it
+  bool inPipeline = false;         // in a loop that keeps many registers: rows are walked from one to the next
+  std::map<std::pair<int64_t, int64_t>, mlir::Value> rows, rowSteps; // inPipeline: pointers by axis and place; strides
+  std::map<int64_t, mlir::Value> room;                               // i32 by axis: places before the bound
+  std::map<std::pair<int64_t, int64_t>, mlir::Value> inside;         // by axis and place along it
 };
 
 // The scalar layout of one tile rank is what a plain scalar access looks like.

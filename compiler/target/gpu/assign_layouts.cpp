@@ -168,6 +168,10 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     SmallVector<tile::DotOp> dots;
     getOperation()->walk([&](tile::DotOp dot) { dots.push_back(dot); });
     bool chained = llvm::any_of(dots, [](tile::DotOp dot) { return feedsOn(dot.getLhs()); });
+    bool reduces = false;
+    getOperation()->walk([&](Operation *op) { reduces |= isa<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(op); });
+    // Loads on their way through registers leave room for fewer fragments: a narrow part of the rows has the fewest.
+    gpu::WarpSplit split = reduces || !row->has("cp_async") ? gpu::WarpSplit::rowsFirst : gpu::WarpSplit::square;
     for (tile::DotOp dot : dots) {
       const gpu::MmaOp *mma = gpu::chooseMma(*row, dot);
       if (!mma) {
@@ -175,8 +179,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
                         << " multiplies these types";
         return false;
       }
-      choose(dot.getResult(),
-             gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount, chained && mma->matrix()));
+      choose(dot.getResult(), gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount,
+                                             chained && mma->matrix() ? gpu::WarpSplit::rowsOnly : split));
     }
     return true;
   }

@@ -3,6 +3,7 @@
 #include "compiler/stages.h"
 #include "compiler/target/gpu/ptx_version.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include <mutex>
 
@@ -21,6 +22,10 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const Target &target, ll
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
+    // Pointers to shared memory have 32 bits. LLVM has only this process-wide switch for it.
+    auto &options = llvm::cl::getRegisteredOptions();
+    if (auto found = options.find("nvptx-short-ptr"); found != options.end())
+      static_cast<llvm::cl::opt<bool> *>(found->second)->setValue(true);
   });
   llvm::Triple triple("nvptx64-nvidia-cuda");
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);

@@ -1,6 +1,7 @@
 // Barriers, from a walk over what each operation reads and writes: one stands before an operation that would touch what
 // another thread may still be reading, or has written since the last barrier. Loops are walked twice, so that what one
-// iteration leaves open meets the next.
+// iteration leaves open meets the next. Slots of a ring are apart where their phases are; in the next iteration what
+// was phase p is p - 1. An asynchronous copy is a write when it is waited for: until then nobody may touch its slot.
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/moves.h"
@@ -21,7 +22,10 @@ namespace {
 // One read or write since the last barrier.
 struct Touch {
   bool write;
-  int64_t begin = 0, end = 0; // shared memory: a range of bytes
+  // Shared memory: a range of bytes; of a ring, the slot that `phase` names.
+  int64_t begin = 0, end = 0;
+  Operation *buffer = nullptr;
+  std::optional<int64_t> phase = {};
   // Global memory: a tensor and the layout in which its blocks are touched.
   Value view;
   Attribute layout;
@@ -35,7 +39,19 @@ bool conflict(const Touch &x, const Touch &y) {
     return false;
   if (x.view) // the same whole blocks in the same layout: a thread meets only itself
     return x.view == y.view && !(x.layout && x.layout == y.layout);
-  return x.begin < y.end && y.begin < x.end;
+  if (x.begin >= y.end || y.begin >= x.end)
+    return false;
+  bool apart = x.buffer == y.buffer && x.phase && y.phase &&
+               (*x.phase - *y.phase) % cast<tile::AllocOp>(x.buffer).getType().getSlots() != 0;
+  return !apart;
+}
+
+// The loop whose iterations a ring's phases count: the one beside its alloc that reads it.
+Operation *loopOf(Operation *alloc) {
+  for (Operation *user : alloc->getUsers())
+    if (auto load = dyn_cast<tile::SharedLoadOp>(user); load && load.getPhase())
+      return alloc->getBlock()->findAncestorOpInBlock(*user);
+  return nullptr;
 }
 
 struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
@@ -51,9 +67,10 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
       if (auto loop = dyn_cast<scf::ForOp>(op)) {
         Open before = open;
         walkBlock(*loop.getBody(), open);
-        merge(open, before);
+        age(open, loop);
         walkBlock(*loop.getBody(), open);
         merge(open, before); // the loop may not run at all
+        forgetPhases(open, loop);
       } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
         Open other = open;
         walkBlock(*branch.thenBlock(), open);
@@ -74,9 +91,21 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
         into.push_back(touch);
   }
 
+  static void age(Open &open, Operation *loop) {
+    for (Touch &touch : open)
+      if (touch.phase && loopOf(touch.buffer) == loop)
+        --*touch.phase;
+  }
+  static void forgetPhases(Open &open, Operation *loop) {
+    for (Touch &touch : open)
+      if (touch.phase && loopOf(touch.buffer) == loop)
+        touch.phase.reset();
+  }
+
   void visit(Operation *op, Open &open) {
     SmallVector<Touch> touches = touchesOf(op);
-    bool clash = llvm::any_of(touches, [&](const Touch &mine) {
+    // What a wait completes was this thread's own copy.
+    bool clash = !isa<tile::WaitOp>(op) && llvm::any_of(touches, [&](const Touch &mine) {
       return llvm::any_of(open, [&](const Touch &x) { return conflict(x, mine); });
     });
     if (clash) {
@@ -93,25 +122,30 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
     merge(open, touches);
   }
 
-  static Touch shared(bool write, Value buffer) {
+  static Touch shared(bool write, Value buffer, std::optional<int64_t> phase) {
     auto alloc = buffer.getDefiningOp<tile::AllocOp>();
     int64_t begin = *alloc.getOffset();
-    return {write, begin, begin + gpu::bufferBytes(alloc.getType())};
+    return {write, begin, begin + gpu::bufferBytes(alloc.getType()), alloc, phase};
   }
 
   SmallVector<Touch> touchesOf(Operation *op) {
     SmallVector<Touch> touches;
     llvm::TypeSwitch<Operation *>(op)
-        .Case<tile::SharedStoreOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer())); })
-        .Case<tile::SharedLoadOp>([&](auto x) { touches.push_back(shared(false, x.getBuffer())); })
+        .Case<tile::SharedStoreOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer(), x.getPhase())); })
+        .Case<tile::SharedLoadOp>([&](auto x) { touches.push_back(shared(false, x.getBuffer(), x.getPhase())); })
+        .Case<tile::CopyOp>([&](auto x) { touches.push_back(shared(true, x.getBuffer(), x.getPhase())); })
+        .Case<tile::WaitOp>([&](tile::WaitOp x) {
+          for (Value buffer : x.getBuffers())
+            touches.push_back(shared(true, buffer, 0));
+        })
         .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto x) {
           if (x.getScratch())
-            touches.push_back(shared(true, x.getScratch()));
+            touches.push_back(shared(true, x.getScratch(), {}));
         })
         .Case<tile::LoadOp>([&](auto x) { touches.push_back(global(op, false, x.getView(), x.getType())); })
         .Case<tile::StoreOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), x.getValue().getType())); })
         .Case<tile::AtomicAddOp>([&](auto x) { touches.push_back(global(op, true, x.getView(), {})); });
-    llvm::erase_if(touches, [](const Touch &touch) { return touch.begin == touch.end && !touch.view; });
+    llvm::erase_if(touches, [](const Touch &touch) { return !touch.buffer && !touch.view; });
     return touches;
   }
 

@@ -3,6 +3,7 @@
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
+#include "compiler/target/gpu/shape.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace tessera {
@@ -36,8 +37,8 @@ Value GpuLowering::intrinsic(StringRef name, Type result, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), operands).getResult(0);
 }
 
-SmallVector<int64_t> GpuLowering::stepsOf(const Layout &layout, llvm::function_ref<int64_t(const Coordinate &)> of) {
-  SmallVector<int64_t> steps;
+std::vector<int64_t> GpuLowering::stepsOf(const Layout &layout, llvm::function_ref<int64_t(const Coordinate &)> of) {
+  std::vector<int64_t> steps;
   for (const auto *bases : {&layout.lane, &layout.warp})
     for (const Coordinate &basis : *bases)
       steps.push_back(of(basis));
@@ -150,6 +151,11 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
       .Case<tile::LoadOp>([&](auto x) { return x.getComponent() ? lowerPackedLoad(x) : lowerLoad(x), success(); })
       .Case<tile::StoreOp>([&](auto x) { return lowerStore(x), success(); })
       .Case<tile::AtomicAddOp>([&](auto x) { return lowerAtomicAdd(x), success(); })
+      .Case<tile::CopyOp>([&](auto x) { return lowerCopy(x), success(); })
+      .Case<tile::CommitOp>([&](auto) { return intrinsic("llvm.nvvm.cp.async.commit.group", {}, {}), success(); })
+      .Case<tile::WaitOp>([&](tile::WaitOp x) {
+        return intrinsic("llvm.nvvm.cp.async.wait.group", {}, {constantI32(x.getPending())}), success();
+      })
       .Case<tile::SharedStoreOp>([&](auto x) { return lowerSharedStore(x), success(); })
       .Case<tile::SharedLoadOp>([&](auto x) { return lowerSharedLoad(x), success(); })
       .Case<tile::ReduceOp>([&](auto x) { return lowerReduce(x), success(); })
@@ -166,6 +172,12 @@ void GpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coord
   for (int64_t r : *from) // tile-stage-shared left only moves inside a thread
     out.push_back(regs(source)[r]);
   registers[result] = out;
+  if (auto late = lates.find(source); late != lates.end()) {
+    Late moved{late->second.reader, {}};
+    for (int64_t r : *from)
+      moved.from.push_back(late->second.from[r]);
+    lates[result] = moved;
+  }
 }
 
 void GpuLowering::lowerIota(tile::IotaOp op) {
@@ -179,25 +191,36 @@ void GpuLowering::lowerIota(tile::IotaOp op) {
   registers[op] = out;
 }
 
-// k ascends for every element; neighbours in m and n are independent chains.
+SmallVector<Value> GpuLowering::operandOf(Value tile, int64_t first, int64_t count) {
+  auto late = lates.find(tile);
+  SmallVector<Value> values;
+  for (int64_t r = first; r < first + count; ++r)
+    values.push_back(late == lates.end() ? regs(tile)[r] : late->second.reader->at(late->second.from[r]));
+  return values;
+}
+
+// k ascends for every element; neighbours in m and n are independent chains. Of each k the operand with fewer registers
+// stays, the other streams past it, so that few fragments live at once.
 void GpuLowering::lowerDot(tile::DotOp op) {
   const MmaOp &mma = *chooseMma(target, op);
   auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
   Layout acc = layoutOf(op.getResult()), lhs = layoutOf(op.getLhs()), rhs = layoutOf(op.getRhs());
   Registers values = regs(op.getAcc());
-  const Registers &a = regs(op.getLhs()), &c = regs(op.getRhs());
   op.emitRemark() << "dot: " << values.size() << " accumulators a thread, "
                   << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k
                   << ", " << warpsText(acc);
   int64_t perA = 1 << lhs.reg.size(), perB = 1 << rhs.reg.size(), perC = 1 << acc.reg.size();
   int64_t rows = acc.rep[0], columns = acc.rep[1], steps = lhs.rep[1];
   if (mma.matrix()) {
+    bool leftStays = rows * perA <= columns * perB;
+    int64_t outer = leftStays ? columns : rows, inner = leftStays ? rows : columns;
     for (int64_t k = 0; k < steps; ++k)
-      for (int64_t m = 0; m < rows; ++m)
-        for (int64_t n = 0; n < columns; ++n)
-          emitMma(b, op.getLoc(), mma, ArrayRef(a).slice((m * steps + k) * perA, perA),
-                  ArrayRef(c).slice((k * columns + n) * perB, perB),
-                  MutableArrayRef(values).slice((m * columns + n) * perC, perC));
+      for (int64_t i = 0; i < outer * inner; ++i) {
+        int64_t m = leftStays ? i % inner : i / inner, n = leftStays ? i / inner : i % inner;
+        emitMma(b, op.getLoc(), mma, operandOf(op.getLhs(), (m * steps + k) * perA, perA),
+                operandOf(op.getRhs(), (k * columns + n) * perB, perB),
+                MutableArrayRef(values).slice((m * columns + n) * perC, perC));
+      }
     registers[op] = values;
     return;
   }
@@ -213,8 +236,8 @@ void GpuLowering::lowerDot(tile::DotOp op) {
       Coordinate at = acc.at(r, 0);
       SmallVector<Value> left, right;
       for (int64_t i = 0; i < mma.k; ++i) {
-        left.push_back(a[lhsAt[{at[0], k + i}]]);
-        right.push_back(c[rhsAt[{k + i, at[1]}]]);
+        left.append(operandOf(op.getLhs(), lhsAt[{at[0], k + i}], 1));
+        right.append(operandOf(op.getRhs(), rhsAt[{k + i, at[1]}], 1));
       }
       emitMma(b, op.getLoc(), mma, left, right, MutableArrayRef(values).slice(r, 1));
     }

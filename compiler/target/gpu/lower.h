@@ -6,7 +6,9 @@
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include <array>
 #include <map>
+#include <memory>
 
 namespace tessera::gpu {
 
@@ -29,11 +31,13 @@ private:
   mlir::LogicalResult bindPrograms();
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
+  // The registers of a dot's operand, loaded now where they have not been.
+  llvm::SmallVector<mlir::Value> operandOf(mlir::Value tile, int64_t first, int64_t count);
   // Sum over the thread's bits of steps[bit], as i32; computed once, at the kernel's start. XOR where `bits` overlap is
   // the caller's business: steps must not carry into each other.
   mlir::Value walk(llvm::ArrayRef<int64_t> steps);
   // One number a thread bit: what `of` makes of the bit's basis.
-  static llvm::SmallVector<int64_t> stepsOf(const Layout &layout, llvm::function_ref<int64_t(const Coordinate &)> of);
+  static std::vector<int64_t> stepsOf(const Layout &layout, llvm::function_ref<int64_t(const Coordinate &)> of);
   // Whether this thread is the first of those that hold the same elements; null if every thread is.
   mlir::Value isFirstHolder(const Layout &layout);
   mlir::Value constantI32(int64_t value);
@@ -46,11 +50,14 @@ private:
   Address addressOf(mlir::Operation *access, const Layout &layout);
   mlir::Value positionOf(Address &a, int axis, const Coordinate &at);
   mlir::Value elementPointer(Address &a, const Coordinate &at);
+  std::pair<mlir::Value, int64_t> elementPlace(Address &a, const Coordinate &at);
+  mlir::Value rowPointer(Address &a, mlir::Value pointer, int64_t axis, int64_t place);
   mlir::Value guardOf(Address &a, int64_t r); // i1, or null for always
   mlir::Value loadBits(mlir::Type type, mlir::Value pointer, mlir::Value guard, Address &a);
   void storeBits(mlir::Value value, mlir::Value pointer, mlir::Value guard);
   int64_t vectorLength(const Address &a, mlir::Operation *access);
   void lowerLoad(tile::LoadOp op);
+  void lowerCopy(tile::CopyOp op);
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);
 
@@ -62,28 +69,68 @@ private:
 
   // lower_shared.cpp
   mlir::Value bufferBase(mlir::Value buffer);
+  mlir::Value slotOf(mlir::Value slot) { return slot ? scalar(slot) : mlir::Value(); }
+  // A buffer, or one slot of a ring: where it begins, in bytes (i32).
+  struct Place {
+    mlir::TypedValue<tile::SharedType> buffer;
+    mlir::Value slot;
+    tile::SharedType type() const { return mlir::TypedValue<tile::SharedType>(buffer).getType(); }
+  };
   // Where this thread's elements of a tile lie in a buffer.
   class SharedAddress {
   public:
     // `layout`'s bits say where the thread walks; the buffer may have another shape of the same row-major order.
-    SharedAddress(GpuLowering &lowering, tile::SharedType buffer, mlir::Value base, const Layout &layout,
-                  llvm::ArrayRef<int64_t> shape);
+    SharedAddress(GpuLowering &lowering, Place buffer, const Layout &layout, llvm::ArrayRef<int64_t> shape);
     // Pointer to the element at the thread's coordinate plus `at`.
     mlir::Value pointer(const Coordinate &at);
+    // The same as a pointer and bytes to add to it.
+    std::pair<mlir::Value, int64_t> place(const Coordinate &at);
 
   private:
-    std::pair<int64_t, int64_t> place(const Coordinate &at) const; // row and column in the buffer
+    std::pair<int64_t, int64_t> rowColumn(const Coordinate &at) const; // in the buffer
+    mlir::Value offsetOf(int64_t low);
+    mlir::Value startAt(int64_t low);
     GpuLowering &lowering;
+    Place where;
     Swizzle swizzle;
-    mlir::Value base;
     llvm::SmallVector<int64_t> shape;
     int64_t columns, bytes;
-    mlir::Value fixed, chunk;                     // i32: the thread's bytes but for its chunk; its chunk, masked
-    llvm::DenseMap<int64_t, mlir::Value> byChunk; // pointers by what is XORed onto the chunk
+    std::vector<int64_t> fixedSteps, columnSteps, maskSteps; // see walk(): bytes but for the chunk; chunk; its mask
+    llvm::DenseMap<int64_t, mlir::Value> byChunk;            // pointers by what is XORed onto the chunk
   };
+  std::map<std::array<std::vector<int64_t>, 4>, mlir::Value> inRings; // the thread's parts of addresses in rings
+  // Loads the registers of one shared_load, each with its neighbours when it is first asked for.
+  class SharedReader {
+  public:
+    SharedReader(GpuLowering &lowering, tile::SharedLoadOp op, std::optional<int> summed);
+    mlir::Value at(int64_t r);
+
+  private:
+    struct Matrices { // that one ldmatrix loads, each a word of the thread
+      llvm::SmallVector<int64_t> words;
+      Layout giving; // which lane gives the address of which row
+    };
+    void planMatrices(std::optional<int> summed);
+    void loadMatrices(const Matrices &group);
+    SharedAddress &addressFor(const Layout &walked);
+    GpuLowering &lowering;
+    tile::SharedLoadOp op;
+    mlir::RankedTensorType type;
+    Layout layout;
+    Registers elements;           // null where not loaded yet
+    int64_t word = 1, vector = 1; // elements of a 32-bit word; that one plain load moves
+    bool transposed = false;
+    llvm::SmallVector<Matrices> matrices; // empty: plain loads
+    llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses;
+  };
+  // A tile that a dot reads from shared memory: its register r is the reader's register from[r].
+  struct Late {
+    std::shared_ptr<SharedReader> reader;
+    std::vector<int64_t> from;
+  };
+  llvm::DenseMap<mlir::Value, Late> lates;
   void lowerSharedStore(tile::SharedStoreOp op);
   void lowerSharedLoad(tile::SharedLoadOp op);
-  bool lowerMatrixLoad(tile::SharedLoadOp op);
 
   // lower_reduce.cpp
   Registers acrossLanes(const Layout &layout, int axis, Registers values,

@@ -63,13 +63,38 @@ Value GpuLowering::positionOf(Address &a, int axis, const Coordinate &at) {
   llvm_unreachable("tile-assign-gpu-layouts gives every thread the positions of its elements");
 }
 
-// Pointer to the thread's element whose register coordinate is `at`.
-Value GpuLowering::elementPointer(Address &a, const Coordinate &at) {
+// From row to row by additions that LLVM cannot see through: it would keep a 64-bit pointer a row in registers all
+// along.
+Value GpuLowering::rowPointer(Address &a, Value pointer, int64_t axis, int64_t place) {
+  if (place == 0)
+    return a.rows[{axis, 0}] = pointer;
+  auto next = a.rows.lower_bound({axis, place});
+  if (next != a.rows.end() && next->first == std::pair(axis, place))
+    return next->second;
+  auto below = next == a.rows.begin() ? next : std::prev(next);
+  bool first = below == next || below->first.first != axis;
+  int64_t distance = place - (first ? 0 : below->first.second);
+  Value &step = a.rowSteps[{axis, distance}];
+  if (!step)
+    step = arith::MulIOp::create(b, a.loc, constantI64(distance * elementBytes(a.element)), a.strides[axis]);
+  Value moved =
+      LLVM::InlineAsmOp::create(b, a.loc, pointer.getType(), ValueRange{first ? pointer : below->second, step},
+                                "add.s64 $0, $1, $2;", "=l,l,l", /*has_side_effects=*/false,
+                                /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+                                LLVM::AsmDialectAttr(), ArrayAttr())
+          .getResult(0);
+  return a.rows[{axis, place}] = moved;
+}
+
+// Pointer to the thread's element whose register coordinate is `at`, but for the bytes after it that are returned too.
+std::pair<Value, int64_t> GpuLowering::elementPlace(Address &a, const Coordinate &at) {
   Value pointer = a.base;
   auto move = [&](LLVM::GEPArg by) {
     pointer = LLVM::GEPOp::create(b, a.loc, pointer.getType(), a.element, pointer, ArrayRef<LLVM::GEPArg>{by});
   };
-  int64_t last = 0;
+  int64_t last = 0, walked = 0;
+  for (auto [axis, access] : llvm::enumerate(a.axes))
+    walked += access.tileAxis >= 0 && axis + 1 < a.axes.size();
   for (auto [axis, access] : llvm::enumerate(a.axes)) {
     if (access.tileAxis < 0)
       continue;
@@ -77,12 +102,20 @@ Value GpuLowering::elementPointer(Address &a, const Coordinate &at) {
       move(arith::MulIOp::create(b, a.loc, positionOf(a, int(axis), at), a.strides[axis]).getResult());
     else if (axis + 1 == a.axes.size())
       last = at[access.tileAxis];
+    else if (a.inPipeline && walked == 1)
+      pointer = rowPointer(a, pointer, int64_t(axis), at[access.tileAxis]);
     else if (at[access.tileAxis])
       move(arith::MulIOp::create(b, a.loc, constantI64(at[access.tileAxis]), a.strides[axis]).getResult());
   }
-  if (last)
-    move(int32_t(last));
-  return pointer;
+  return {pointer, last * elementBytes(a.element)};
+}
+
+Value GpuLowering::elementPointer(Address &a, const Coordinate &at) {
+  auto [pointer, rest] = elementPlace(a, at);
+  if (!rest)
+    return pointer;
+  return LLVM::GEPOp::create(b, a.loc, pointer.getType(), a.element, pointer,
+                             ArrayRef<LLVM::GEPArg>{int32_t(rest / elementBytes(a.element))});
 }
 
 // When the elements that move with register r may be accessed.
@@ -97,11 +130,17 @@ Value GpuLowering::guardOf(Address &a, int64_t r) {
     int64_t unit = axis + 1 == a.axes.size() ? a.lastUnit : 1, tileAxis = access.tileAxis;
     Value &known = a.inside[{int64_t(axis), at[tileAxis]}];
     if (!known) {
-      // Inside while the thread's place < bound - origin.
-      Value room = arith::SubIOp::create(b, a.loc, scalar(access.bound), a.origins[axis]);
+      // Inside while the thread's place < bound - origin. A place fits in 32 bits, and so does what is cut to that.
+      Value &room = a.room[int64_t(axis)];
+      if (!room) {
+        Value left = arith::SubIOp::create(b, a.loc, scalar(access.bound), a.origins[axis]);
+        left = arith::MaxSIOp::create(b, a.loc, left, constantI64(0));
+        left = arith::MinSIOp::create(b, a.loc, left, constantI64(1 << 30));
+        room = arith::TruncIOp::create(b, a.loc, b.getI32Type(), left);
+      }
       Value mine = walk(stepsOf(a.layout, [&](const Coordinate &basis) { return basis[tileAxis] * unit; }));
-      Value place = arith::AddIOp::create(b, a.loc, widen(mine), constantI64(at[tileAxis] * unit));
-      known = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, place, room);
+      Value most = arith::SubIOp::create(b, a.loc, room, constantI32(at[tileAxis] * unit));
+      known = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, mine, most);
     }
     guard = also(b, a.loc, guard, known);
   }
@@ -153,9 +192,10 @@ static int64_t bytesOf(Type type) {
   return elementBytes(type);
 }
 
-// An element or vector of elements; zeros where the guard is false.
+// An element or vector of elements; zeros where the guard is false, anything where a.when is.
 Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
   int64_t bytes = bytesOf(type);
+  bool zeros = guard && guard != a.when;
   if (!guard) {
     auto load = LLVM::LoadOp::create(b, a.loc, type, pointer, bytes);
     load.setInvariant(a.pure);
@@ -164,8 +204,9 @@ Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
   Words words(b, bytes);
   std::string text, constraints;
   for (int i = 0; i < words.count; ++i) {
-    text += (words.letter == "r" ? "mov.b32 " : "mov.b16 ") + operandName(i) + ", 0; ";
-    constraints += "=&" + words.letter + ",";
+    if (zeros)
+      text += (words.letter == "r" ? "mov.b32 " : "mov.b16 ") + operandName(i) + ", 0; ";
+    constraints += (zeros ? "=&" : "=") + words.letter + ",";
   }
   text += "@" + operandName(words.count + 1) + " ld.global." + (a.pure ? "nc." : "") + words.suffix + " " +
           words.list(0) + ", [" + operandName(words.count) + "];";
@@ -224,9 +265,11 @@ void GpuLowering::storeBits(Value value, Value pointer, Value guard) {
 
 static void explain(Operation *op, const Layout &layout, int64_t vector, bool guarded) {
   int64_t bytes = elementBytes(tile::viewOf(op).getElementType()), registers = layout.registers();
-  auto remark = op->emitRemark() << (isa<tile::LoadOp>(op) ? "load: " : "store: ") << registers / vector
-                                 << (registers == vector ? " access of " : " accesses of ") << vector * bytes
-                                 << " bytes a thread" << (guarded ? ", predicated" : "");
+  auto remark = op->emitRemark() << (isa<tile::CopyOp>(op)   ? "asynchronous copy: "
+                                     : isa<tile::LoadOp>(op) ? "load: "
+                                                             : "store: ")
+                                 << registers / vector << (registers == vector ? " access of " : " accesses of ")
+                                 << vector * bytes << " bytes a thread" << (guarded ? ", predicated" : "");
   if (std::string limit = widthLimit(op, layout, vector); !limit.empty())
     remark << ", no wider because " << limit;
 }
@@ -236,6 +279,8 @@ void GpuLowering::lowerLoad(tile::LoadOp op) {
   Address a = addressOf(op, layout);
   if (op.getMask())
     a.mask = &regs(op.getMask());
+  if (op.getWhen())
+    a.when = scalar(op.getWhen()), a.inPipeline = true;
   int64_t vector = layout.rank() ? vectorLength(a, op) : 1;
   Registers out;
   bool guarded = false;
@@ -250,6 +295,45 @@ void GpuLowering::lowerLoad(tile::LoadOp op) {
   }
   explain(op, layout, vector, guarded);
   registers[op] = out;
+}
+
+// One cp.async a vector, predicated by `when`; beyond a bound nothing is read and zeros are written.
+void GpuLowering::lowerCopy(tile::CopyOp op) {
+  auto type = cast<RankedTensorType>(op.getTile());
+  Layout layout = tile::layoutOf(type);
+  Address a = addressOf(op, layout);
+  if (op.getMask())
+    a.mask = &regs(op.getMask());
+  Value when = also(b, a.loc, op.getWhen() ? scalar(op.getWhen()) : Value(), isFirstHolder(layout));
+  int64_t vector = accessVector(op, layout), bytes = vector * elementBytes(type);
+  a.inPipeline = bool(op.getWhen());
+  SharedAddress to(*this, {op.getBuffer(), slotOf(op.getSlot())}, layout, type.getShape());
+  bool guarded = false;
+  for (int64_t r = 0; r < layout.registers(); r += vector) {
+    Value guard = guardOf(a, r);
+    guarded |= bool(guard);
+    auto [shared, sharedOffset] = to.place(layout.at(r, 0));
+    auto [global, globalOffset] = elementPlace(a, layout.at(r, 0));
+    SmallVector<Value> operands = {shared, global};
+    std::string text = std::string("cp.async.") + (bytes == 16 ? "cg" : "ca") + ".shared.global [$0+" +
+                       std::to_string(sharedOffset) + "], [$1+" + std::to_string(globalOffset) + "], " +
+                       std::to_string(bytes);
+    std::string constraints = "r,l";
+    auto add = [&](Value predicate) {
+      operands.push_back(predicate);
+      constraints += ",b";
+      return operandName(int(operands.size()) - 1);
+    };
+    // The size is made where it is used: a predicate is kept all along for less than a register.
+    std::string size = guard ? "selp.b32 n, " + std::to_string(bytes) + ", 0, " + add(guard) + "; " : "";
+    text = (when ? "@" + add(when) + " " : "") + text + (guard ? ", n;" : ";");
+    if (guard)
+      text = "{ .reg .b32 n; " + size + text + " }";
+    LLVM::InlineAsmOp::create(b, a.loc, LLVM::LLVMVoidType::get(b.getContext()), operands, text,
+                              constraints + ",~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+                              LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  }
+  explain(op, layout, vector, guarded);
 }
 
 void GpuLowering::lowerStore(tile::StoreOp op) {

@@ -89,6 +89,8 @@ void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
   Location loc = op.getLoc();
   const PackedFormat &format = *tile::packedFormat(op.getView().getType());
   Address a = addressOf(op, layout);
+  if (op.getWhen())
+    a.when = scalar(op.getWhen());
   if (op.getMask())
     a.mask = &regs(op.getMask());
   a.lastUnit = tile::columnsAnElement(format, *op.getComponent(), op.getSizes().back());

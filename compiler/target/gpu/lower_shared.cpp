@@ -4,6 +4,8 @@
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/shape.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -14,57 +16,88 @@ Value GpuLowering::bufferBase(Value buffer) {
                              ArrayRef<LLVM::GEPArg>{int32_t(*buffer.getDefiningOp<tile::AllocOp>().getOffset())});
 }
 
-std::pair<int64_t, int64_t> GpuLowering::SharedAddress::place(const Coordinate &at) const {
+std::pair<int64_t, int64_t> GpuLowering::SharedAddress::rowColumn(const Coordinate &at) const {
   int64_t number = elementNumber(at, {shape.data(), shape.size()});
   return {number / columns, number % columns};
 }
 
 // The chunk of an element is an XOR of shares of the thread and of the register, everything else is a sum: a row's bits
 // come from one or the other, and the swizzle is linear in them.
-GpuLowering::SharedAddress::SharedAddress(GpuLowering &lowering, tile::SharedType buffer, Value base,
-                                          const Layout &layout, ArrayRef<int64_t> shape)
-    : lowering(lowering), swizzle(swizzleOf(buffer)), base(base), shape(shape),
-      columns(buffer.getShape().empty() ? 1 : buffer.getShape().back()), bytes(elementBytes(buffer.getElementType())) {
+GpuLowering::SharedAddress::SharedAddress(GpuLowering &lowering, Place buffer, const Layout &layout,
+                                          ArrayRef<int64_t> shape)
+    : lowering(lowering), where(buffer), swizzle(swizzleOf(buffer.type())), shape(shape),
+      columns(buffer.type().getShape().empty() ? 1 : buffer.type().getShape().back()),
+      bytes(elementBytes(buffer.type().getElementType())) {
   constexpr int64_t unit = Swizzle::chunkBytes;
   bool swizzled = swizzle.masks() > 1;
-  auto fixedOf = [&](const Coordinate &at) {
-    auto [row, column] = place(at);
+  fixedSteps = stepsOf(layout, [&](const Coordinate &at) {
+    auto [row, column] = rowColumn(at);
     return row * swizzle.pitch() + (swizzled ? column * bytes % unit : column * bytes);
-  };
-  fixed = lowering.walk(stepsOf(layout, fixedOf));
+  });
   if (!swizzled)
     return;
-  // Bits of the thread may meet in one bit of the chunk: XOR them field by field.
-  auto chunkOf = [&](const Coordinate &at) { return place(at).second * bytes / unit; };
-  auto maskOf = [&](const Coordinate &at) { return swizzle.mask(place(at).first); };
-  OpBuilder &b = lowering.b;
-  Value column = lowering.walk(stepsOf(layout, chunkOf)), row = lowering.walk(stepsOf(layout, maskOf));
-  chunk = arith::XOrIOp::create(b, base.getLoc(), column, row);
+  columnSteps = stepsOf(layout, [&](const Coordinate &at) { return rowColumn(at).second * bytes / unit; });
+  maskSteps = stepsOf(layout, [&](const Coordinate &at) { return swizzle.mask(rowColumn(at).first); });
 }
 
-Value GpuLowering::SharedAddress::pointer(const Coordinate &at) {
-  constexpr int64_t unit = Swizzle::chunkBytes;
+// The thread's bytes in a buffer, with `low` XORed onto its chunk.
+Value GpuLowering::SharedAddress::offsetOf(int64_t low) {
   OpBuilder &b = lowering.b;
-  Location loc = base.getLoc();
-  auto move = [&](Value from, LLVM::GEPArg by) -> Value {
+  Location loc = where.buffer.getLoc();
+  Value offset = lowering.walk(fixedSteps);
+  if (swizzle.masks() <= 1)
+    return offset;
+  // Bits of the thread may meet in one bit of the chunk: XOR them field by field.
+  Value chunk = arith::XOrIOp::create(b, loc, lowering.walk(columnSteps), lowering.walk(maskSteps));
+  if (low)
+    chunk = arith::XOrIOp::create(b, loc, chunk, lowering.constantI32(low));
+  Value moved = arith::MulIOp::create(b, loc, chunk, lowering.constantI32(Swizzle::chunkBytes));
+  return arith::AddIOp::create(b, loc, offset, moved);
+}
+
+// In a ring the thread's part is computed once, before all loops, and hidden from LLVM, which would take it apart again
+// to share terms and so spend an addition more for every address in every step.
+Value GpuLowering::SharedAddress::startAt(int64_t low) {
+  OpBuilder &b = lowering.b;
+  Location loc = where.buffer.getLoc();
+  auto move = [&](Value from, Value by) -> Value {
     return LLVM::GEPOp::create(b, loc, from.getType(), b.getI8Type(), from, ArrayRef<LLVM::GEPArg>{by});
   };
-  auto [row, column] = place(at);
+  if (!where.slot)
+    return move(lowering.bufferBase(where.buffer), offsetOf(low));
+  Value &mine = lowering.inRings[{fixedSteps, columnSteps, maskSteps, {low}}];
+  if (!mine) {
+    OpBuilder::InsertionGuard restore(b);
+    b.setInsertionPointAfterValue(lowering.sharedBase);
+    Value pointer = move(lowering.sharedBase, offsetOf(low));
+    mine = LLVM::InlineAsmOp::create(b, loc, pointer.getType(), ValueRange{pointer}, "mov.b32 $0, $1;", "=r,r",
+                                     /*has_side_effects=*/false, /*is_align_stack=*/false,
+                                     LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+               .getResult(0);
+  }
+  return move(mine, where.slot);
+}
+
+std::pair<Value, int64_t> GpuLowering::SharedAddress::place(const Coordinate &at) {
+  constexpr int64_t unit = Swizzle::chunkBytes;
+  auto [row, column] = rowColumn(at);
   bool swizzled = swizzle.masks() > 1;
   int64_t key = swizzled ? column * bytes / unit ^ swizzle.mask(row) : 0;
   // Chunks above the swizzled bits only add.
   int64_t high = swizzled ? key & ~(swizzle.masks() - 1) : 0, low = key - high;
   Value &start = byChunk[low];
-  if (!start) {
-    Value offset = fixed;
-    if (swizzled) {
-      Value mine = low ? arith::XOrIOp::create(b, loc, chunk, lowering.constantI32(low)).getResult() : chunk;
-      offset = arith::AddIOp::create(b, loc, offset, arith::MulIOp::create(b, loc, mine, lowering.constantI32(unit)));
-    }
-    start = move(base, offset);
-  }
-  int64_t rest = row * swizzle.pitch() + (swizzled ? column * bytes % unit + high * unit : column * bytes);
-  return rest ? move(start, int32_t(rest)) : start;
+  if (!start)
+    start = startAt(low);
+  int64_t ring = where.slot ? *where.buffer.getDefiningOp<tile::AllocOp>().getOffset() : 0;
+  return {start, ring + row * swizzle.pitch() + (swizzled ? column * bytes % unit + high * unit : column * bytes)};
+}
+
+Value GpuLowering::SharedAddress::pointer(const Coordinate &at) {
+  auto [start, rest] = place(at);
+  return rest ? LLVM::GEPOp::create(lowering.b, start.getLoc(), start.getType(), lowering.b.getI8Type(), start,
+                                    ArrayRef<LLVM::GEPArg>{int32_t(rest)})
+                    .getResult()
+              : start;
 }
 
 // Registers that move together in shared memory: a run inside one chunk.
@@ -106,7 +139,7 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   Layout layout = tile::layoutOf(type);
   Type element = heldType(type.getElementType());
   Location loc = op.getLoc();
-  SharedAddress to(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
+  SharedAddress to(*this, {op.getBuffer(), slotOf(op.getSlot())}, layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   const Registers &values = regs(op.getValue());
   auto emit = [&] {
@@ -134,39 +167,110 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
           conflictsOf(layout, op.getBuffer().getType(), type.getShape(), vector, Coordinate(layout.rank(), 0)));
 }
 
-void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
-  if (lowerMatrixLoad(op))
-    return;
-  auto type = cast<RankedTensorType>(op.getType());
-  Layout layout = tile::layoutOf(type);
-  Type element = heldType(type.getElementType());
-  Location loc = op.getLoc();
-  SharedAddress from(*this, op.getBuffer().getType(), bufferBase(op.getBuffer()), layout, type.getShape());
-  int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
-  Registers out;
-  for (int64_t r = 0; r < layout.registers(); r += vector) {
-    Type each = vector > 1 ? Type(VectorType::get({vector}, element)) : element;
-    Value loaded = LLVM::LoadOp::create(b, loc, each, from.pointer(layout.at(r, 0)), vector * bytes);
-    for (int64_t i = 0; i < vector; ++i)
-      out.push_back(vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, constantI32(i)).getResult() : loaded);
+// Where nobody touches shared memory between the load and the one dot that reads it, its registers can come as they are
+// used: the axis of the load that the dot sums over. None elsewhere, and none for a dot of fused multiply-adds: ptxas
+// then orders the loads well itself, and attention in f32 spilled twice as much.
+static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) {
+  Operation *user = op;
+  Value read;
+  int axis = 0;
+  do {
+    if (!user->hasOneUse())
+      return std::nullopt;
+    axis = 1 - axis;
+    read = user->getResult(0);
+    user = *user->getUsers().begin();
+  } while (isa<tile::TransOp>(user));
+  auto dot = dyn_cast<tile::DotOp>(user);
+  if (!dot || user->getBlock() != op->getBlock() || !chooseMma(chip, dot)->matrix())
+    return std::nullopt;
+  axis = dot.getLhs() == read ? axis : 1 - axis;
+  for (Operation *between = op->getNextNode(); between != user; between = between->getNextNode()) {
+    bool barrier = isa<tile::SharedStoreOp, tile::BarrierOp>(between) || between->getNumRegions();
+    llvm::TypeSwitch<Operation *>(between).Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(
+        [&](auto reduce) { barrier |= bool(reduce.getScratch()); });
+    if (barrier)
+      return std::nullopt;
   }
-  registers[op] = out;
-  explain(op, "load from", layout.registers() / vector, vector * bytes,
-          conflictsOf(layout, op.getBuffer().getType(), type.getShape(), vector, Coordinate(layout.rank(), 0)));
+  return axis;
+}
+
+void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
+  std::optional<int> summed = summedAxis(target, op);
+  auto reader = std::make_shared<SharedReader>(*this, op, summed);
+  int64_t count = registerCount(op.getType());
+  Registers &out = registers[op] = Registers(count, Value());
+  if (summed) {
+    Late late{reader, {}};
+    for (int64_t r = 0; r < count; ++r)
+      late.from.push_back(r);
+    lates[op] = late;
+    return;
+  }
+  for (int64_t r = 0; r < count; ++r)
+    out[r] = reader->at(r);
+}
+
+GpuLowering::SharedReader::SharedReader(GpuLowering &lowering, tile::SharedLoadOp op, std::optional<int> summed)
+    : lowering(lowering), op(op), type(cast<RankedTensorType>(op.getType())), layout(tile::layoutOf(type)),
+      elements(layout.registers(), Value()) {
+  planMatrices(summed);
+  tile::SharedType buffer = op.getBuffer().getType();
+  int64_t bytes = elementBytes(type);
+  if (matrices.empty()) {
+    vector = sharedVector(layout, buffer);
+    explain(op, "load from", layout.registers() / vector, vector * bytes,
+            conflictsOf(layout, buffer, type.getShape(), vector, Coordinate(layout.rank(), 0)));
+    return;
+  }
+  int conflicts = 1;
+  for (const Matrices &group : matrices)
+    conflicts = std::max(conflicts, conflictsOf(group.giving, buffer, type.getShape(), Swizzle::chunkBytes / bytes,
+                                                layout.at(group.words.front() * word, 0)));
+  op.emitRemark() << "ldmatrix" << (transposed ? ", transposed" : "") << ": " << layout.registers() / word
+                  << " matrices of 8 x 16 bytes a warp, bank conflict degree " << conflicts;
+}
+
+GpuLowering::SharedAddress &GpuLowering::SharedReader::addressFor(const Layout &walked) {
+  auto found = llvm::find_if(addresses, [&](const auto &entry) { return entry.first == walked; });
+  if (found != addresses.end())
+    return *found->second;
+  addresses.push_back(
+      {walked, std::make_unique<SharedAddress>(lowering, Place{op.getBuffer(), lowering.slotOf(op.getSlot())}, walked,
+                                               type.getShape())});
+  return *addresses.back().second;
+}
+
+Value GpuLowering::SharedReader::at(int64_t r) {
+  if (elements[r])
+    return elements[r];
+  OpBuilder &b = lowering.b;
+  Location loc = op.getLoc();
+  if (!matrices.empty()) {
+    loadMatrices(*llvm::find_if(matrices, [&](const Matrices &m) { return llvm::is_contained(m.words, r / word); }));
+    return elements[r];
+  }
+  int64_t first = r / vector * vector;
+  Type element = heldType(type.getElementType());
+  Type each = vector > 1 ? Type(VectorType::get({vector}, element)) : element;
+  Value loaded =
+      LLVM::LoadOp::create(b, loc, each, addressFor(layout).pointer(layout.at(first, 0)), vector * elementBytes(type));
+  for (int64_t i = 0; i < vector; ++i)
+    elements[first + i] =
+        vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, lowering.constantI32(i)).getResult() : loaded;
+  return elements[r];
 }
 
 // ldmatrix (PTX ISA, "Warp-level matrix load instruction"): lane 4 i + j of a warp gets the j-th 32-bit word of row i
 // of an 8 x 16-byte matrix; transposed, for 16-bit elements, the pair at rows 2j, 2j+1 of column i. Lanes 8 m .. 8 m +
 // 7 give the rows' addresses of matrix m, up to four at once.
-bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  if (!target.has("ldmatrix") || type.getRank() != 2 || type.getShape() != op.getBuffer().getType().getShape())
-    return false;
-  Layout layout = tile::layoutOf(type);
-  int64_t bytes = elementBytes(type), word = bytes > 4 ? 0 : 4 / bytes;
-  Swizzle swizzle = swizzleOf(op.getBuffer().getType());
-  if (!word || layout.lane.size() != 5 || swizzle.pitch() % Swizzle::chunkBytes)
-    return false;
+void GpuLowering::SharedReader::planMatrices(std::optional<int> summed) {
+  tile::SharedType buffer = op.getBuffer().getType();
+  int64_t bytes = elementBytes(type);
+  word = bytes > 4 ? 0 : 4 / bytes;
+  if (!lowering.target.has("ldmatrix") || type.getRank() != 2 || type.getShape() != buffer.getShape() || !word ||
+      layout.lane.size() != 5 || swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
+    return;
   auto fits = [&](int along) { // the axis whose neighbours share a word
     auto basis = [&](int axis, int64_t step) { return axis == 0 ? Coordinate{step, 0} : Coordinate{0, step}; };
     SmallVector<Coordinate> inner, lanes;
@@ -176,19 +280,19 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
     return layout.reg.size() >= inner.size() && std::equal(inner.begin(), inner.end(), layout.reg.begin()) &&
            std::equal(lanes.begin(), lanes.end(), layout.lane.begin());
   };
-  bool transposed = bytes == 2 && fits(0);
+  transposed = bytes == 2 && fits(0);
   if (!transposed && !fits(1))
-    return false;
-  Location loc = op.getLoc();
-  int64_t words = layout.registers() / word, first = 0;
-  Value base = bufferBase(op.getBuffer());
-  Registers loaded;
-  int conflicts = 1;
-  llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses; // by how a group's matrices lie
-  while (first < words) {
+    return;
+  SmallVector<int64_t> words(layout.registers() / word);
+  std::iota(words.begin(), words.end(), 0);
+  if (summed) { // what is multiplied together comes together
+    auto step = [&](int64_t w) { return layout.at(w * word, 0)[*summed] / layout.block()[*summed]; };
+    llvm::stable_sort(words, [&](int64_t x, int64_t y) { return step(x) < step(y); });
+  }
+  for (ArrayRef<int64_t> rest = words; !rest.empty(); rest = rest.drop_front(matrices.back().words.size())) {
     // As many matrices as lie on a grid that two lane bits can walk.
-    int64_t count = std::min<int64_t>(4, words - first);
-    auto at = [&](int64_t i) { return layout.at((first + i) * word, 0); };
+    int64_t count = std::min<int64_t>(4, rest.size());
+    auto at = [&](int64_t i) { return layout.at(rest[i] * word, 0); };
     auto minus = [](Coordinate x, const Coordinate &y) {
       x[0] -= y[0], x[1] -= y[1];
       return x;
@@ -205,30 +309,26 @@ bool GpuLowering::lowerMatrixLoad(tile::SharedLoadOp op) {
     giving.rep = {1, 1};
     giving.lane = {{1, 0}, {2, 0}, {4, 0}, count >= 2 ? one : Coordinate{0, 0}, count >= 4 ? two : Coordinate{0, 0}};
     giving.warp = layout.warp;
-    auto found = llvm::find_if(addresses, [&](const auto &entry) { return entry.first == giving; });
-    if (found == addresses.end()) {
-      addresses.push_back(
-          {giving, std::make_unique<SharedAddress>(*this, op.getBuffer().getType(), base, giving, type.getShape())});
-      found = std::prev(addresses.end());
-      conflicts = std::max(conflicts, conflictsOf(giving, op.getBuffer().getType(), type.getShape(),
-                                                  Swizzle::chunkBytes / bytes, at(0)));
-    }
-    Value pointer = found->second->pointer(at(0));
-    std::string name =
-        "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) + (transposed ? ".trans" : "") + ".b16";
-    Type i32 = b.getI32Type();
-    Type result =
-        count == 1 ? i32 : Type(LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, i32)));
-    Value all =
-        LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name + ".p3"), ValueRange{pointer}).getResult(0);
-    for (int64_t i = 0; i < count; ++i)
-      loaded.push_back(count == 1 ? all : LLVM::ExtractValueOp::create(b, loc, all, i).getResult());
-    first += count;
+    matrices.push_back({SmallVector<int64_t>(rest.take_front(count)), giving});
   }
-  registers[op] = unpackWords(b, loc, loaded, heldType(type.getElementType()));
-  op.emitRemark() << "ldmatrix" << (transposed ? ", transposed" : "") << ": " << words
-                  << " matrices of 8 x 16 bytes a warp, bank conflict degree " << conflicts;
-  return true;
+}
+
+void GpuLowering::SharedReader::loadMatrices(const Matrices &group) {
+  OpBuilder &b = lowering.b;
+  Location loc = op.getLoc();
+  int64_t count = group.words.size();
+  Value pointer = addressFor(group.giving).pointer(layout.at(group.words.front() * word, 0));
+  std::string name =
+      "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) + (transposed ? ".trans" : "") + ".b16.p3";
+  Type i32 = b.getI32Type();
+  Type result =
+      count == 1 ? i32 : Type(LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, i32)));
+  Value all = LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), ValueRange{pointer}).getResult(0);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < count; ++i)
+    words.push_back(count == 1 ? all : LLVM::ExtractValueOp::create(b, loc, all, i).getResult());
+  for (auto [i, element] : llvm::enumerate(unpackWords(b, loc, words, heldType(type.getElementType()))))
+    elements[group.words[i / word] * word + int64_t(i) % word] = element;
 }
 
 } // namespace tessera::gpu

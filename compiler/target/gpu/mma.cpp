@@ -62,12 +62,14 @@ const MmaOp *chooseMma(const Target &target, tile::DotOp dot) {
   return nullptr;
 }
 
-WarpGrid warpGrid(const MmaOp &op, ArrayRef<int64_t> acc, int warps, bool rowsOnly) {
+WarpGrid warpGrid(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit split) {
   WarpGrid grid;
   int64_t rowsPerWarp = acc[0], columns = acc[1];
   for (; warps > 1; warps /= 2) {
-    // Rows first: a row's reduction then stays inside a warp.
-    if (rowsPerWarp % (2 * op.m) == 0 && (rowsOnly || rowsPerWarp > 2 * op.m || rowsPerWarp * 4 > columns))
+    bool rowsFirst = split == WarpSplit::square
+                         ? rowsPerWarp >= columns
+                         : split == WarpSplit::rowsOnly || rowsPerWarp > 2 * op.m || rowsPerWarp * 4 > columns;
+    if (rowsPerWarp % (2 * op.m) == 0 && rowsFirst)
       rowsPerWarp /= 2, grid.m *= 2;
     else if (columns % (2 * op.n) == 0)
       columns /= 2, grid.n *= 2;
@@ -92,7 +94,7 @@ static int64_t powerIn(int64_t extent, int64_t most) {
   return power;
 }
 
-Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, bool rowsOnly) {
+Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit split) {
   Layout out;
   int64_t perRow = op.m, perColumn = op.n;
   if (op.matrix()) {
@@ -118,7 +120,7 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, bool rowsOnl
   }
   MmaOp unit = op;
   unit.m = int(perRow), unit.n = int(perColumn);
-  WarpGrid grid = warpGrid(unit, acc, warps, rowsOnly);
+  WarpGrid grid = warpGrid(unit, acc, warps, split);
   addBits(out.warp, 0, perRow, perRow * grid.m);
   addBits(out.warp, 1, perColumn, perColumn * grid.n);
   for (int spare = 1; spare < grid.spare; spare *= 2)

@@ -20,15 +20,18 @@ struct MmaOp {
 // The best row for the dot's operands and shape, or null.
 const MmaOp *chooseMma(const Target &target, tile::DotOp dot);
 
+// What a warp's part of a dot's result is: as square as it can be, which reads the least of the operands; whole rows as
+// far as the rows allow, so that their reductions stay inside a warp; whole rows always.
+enum class WarpSplit { square, rowsFirst, rowsOnly };
+
 // How a block's warps share a dot's result: m x n of them (powers of two); the rest computes the same again.
 struct WarpGrid {
   int m = 1, n = 1, spare = 1;
 };
-// rowsOnly: along m as far as it goes, so that a warp has whole rows.
-WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, bool rowsOnly = false);
+WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, WarpSplit split);
 
 // Layouts of the accumulator [M,N] and of the operands [M,K], [K,N] that go with it.
-Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, bool rowsOnly = false);
+Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, WarpSplit split);
 Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
 Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
 

@@ -58,8 +58,8 @@ constexpr Since intrinsics[] = {
 };
 
 // Inline assembly, by the instruction after its predicate.
-constexpr Since assembly[] = {
-    {"ld.global.", 60}, {"st.global.", 60}, {"mov.", 60}, {"wgmma.", 80}, {"setmaxnreg.", 80}};
+constexpr Since assembly[] = {{"ld.global.", 60}, {"st.global.", 60}, {"mov.", 60},   {"add.", 60},       {"selp.", 60},
+                              {".reg ", 60},      {"cp.async.", 70},  {"wgmma.", 80}, {"setmaxnreg.", 80}};
 
 template <size_t n> std::optional<int> sinceOf(const Since (&rows)[n], StringRef name) {
   auto found = llvm::find_if(rows, [&](const Since &row) { return name.starts_with(row.name); });

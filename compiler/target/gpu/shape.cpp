@@ -1,6 +1,8 @@
 #include "compiler/target/gpu/shape.h"
 #include "compiler/passes/inside.h"
 #include "compiler/tile/access.h"
+#include "compiler/tile/layouts.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <numeric>
 
@@ -77,6 +79,20 @@ int64_t widestAccess(Operation *access) {
   if (axes.empty() || axes.back().tileAxis < 0 || axes.back().kind == tile::Subscript::each)
     return 1;
   return std::max<int64_t>(knownAlignment(access) / elementBytes(element), 1);
+}
+
+int64_t accessVector(Operation *access, const Layout &layout) {
+  bool masked = false;
+  llvm::TypeSwitch<Operation *>(access).Case<tile::LoadOp, tile::StoreOp, tile::AtomicAddOp, tile::CopyOp>(
+      [&](auto op) { masked = bool(op.getMask()); });
+  if (masked || layout.rank() == 0)
+    return 1;
+  int64_t most = std::min(contiguous(layout), widestAccess(access));
+  tile::AxisAccess last = tile::axesOf(access).back();
+  if (last.kind == tile::Subscript::range)
+    while (most > 1 && (knownDivisor(last.bound) % most || knownDivisor(last.index) % most))
+      most /= 2;
+  return most;
 }
 
 Layout accessLayout(ArrayRef<int64_t> shape, int64_t vector, int warps) {

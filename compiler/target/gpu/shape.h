@@ -16,6 +16,10 @@ int64_t elementBytes(mlir::Type type);
 // view's last axis is not walked in order.
 int64_t widestAccess(mlir::Operation *access);
 
+// How many consecutive registers of the access, in that layout, one instruction moves: as many as lie side by side, are
+// aligned, and are cut together by bounds and masks.
+int64_t accessVector(mlir::Operation *access, const Layout &layout);
+
 // Registers of up to `vector` elements along the last axis, then lanes along it until they cover 128 bytes' worth of
 // vectors, then lanes and warps along the other axes, last to first.
 Layout accessLayout(llvm::ArrayRef<int64_t> shape, int64_t vector, int warps);

@@ -46,9 +46,10 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     ArrayRef<int64_t> shape = from.getShape() == to.getShape() ? from.getShape() : ArrayRef(elements);
     auto buffer = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, shape, from.getElementType()),
                                         IntegerAttr());
-    tile::SharedStoreOp::create(b, loc, value, buffer);
+    tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
     b.setInsertionPoint(firstUser(move)); // so that one barrier serves several buffers
-    Value out = tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer);
+    Value out =
+        tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
     if (predicate)
       out = arith::TruncIOp::create(b, loc, to, out);
     move->getResult(0).replaceAllUsesWith(out);
