@@ -38,8 +38,9 @@ struct CheckRegisters : tessera::impl::TileCheckRegistersBase<CheckRegisters> {
         Layout layout = tile::layoutOf(tensor);
         int64_t words = (layout.registers() * std::max(8u, tensor.getElementTypeBitWidth()) + 31) / 32;
         if (words > maxWords)
-          return op->emitError() << "this tile of " << text(tensor) << " takes " << words << " registers of each of "
-                                 << layout.threads() << " threads; target " << name << " takes " << maxWords;
+          return op->emitError() << "this tile of " << shapeText(tensor) << " takes " << words
+                                 << " registers of each of " << layout.threads() << " threads; target " << name
+                                 << " takes " << maxWords;
         steps = layout.registers();
       }
       if (auto dot = dyn_cast<tile::DotOp>(op))
@@ -64,15 +65,6 @@ struct CheckRegisters : tessera::impl::TileCheckRegistersBase<CheckRegisters> {
     Layout acc = tile::layoutOf(cast<RankedTensorType>(dot.getType()));
     int64_t steps = cast<RankedTensorType>(dot.getLhs().getType()).getDimSize(1) / mma.k;
     return steps * (mma.matrix() ? acc.rep[0] * acc.rep[1] : acc.registers());
-  }
-
-  static std::string text(RankedTensorType type) {
-    std::string text;
-    llvm::raw_string_ostream out(text);
-    for (int64_t extent : type.getShape())
-      out << extent << "x";
-    out << type.getElementType();
-    return text;
   }
 };
 

@@ -71,15 +71,6 @@ struct CheckSizes : tessera::impl::TileCheckSizesBase<CheckSizes> {
         names += (names.empty() ? ", as " : ", ") + std::string(row.name);
     return names.empty() ? "" : names + " have";
   }
-
-  static std::string shapeText(RankedTensorType type) {
-    std::string text;
-    llvm::raw_string_ostream out(text);
-    for (int64_t extent : type.getShape())
-      out << extent << "x";
-    out << type.getElementType();
-    return text;
-  }
 };
 
 } // namespace

@@ -1,4 +1,4 @@
-// The row of base/targets.cpp that a pass's `target` option names.
+// The row of base/targets.cpp that a pass's `target` option names, and the words of its refusals.
 #pragma once
 #include "base/target.h"
 #include "compiler/tile/tile.h"
@@ -22,6 +22,16 @@ inline llvm::SmallVector<mlir::func::FuncOp> kernelsOf(mlir::ModuleOp module) {
     if (function->hasAttr(tile::kernelAttr))
       kernels.push_back(function);
   return kernels;
+}
+
+// As refusals name a tile: 128x64xf32.
+inline std::string shapeText(mlir::RankedTensorType type) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  for (int64_t extent : type.getShape())
+    out << extent << "x";
+  out << type.getElementType();
+  return text;
 }
 
 } // namespace tessera
