@@ -65,6 +65,9 @@ struct ResourceReport {
 struct BlockShape {
   std::array<int64_t, 3> threads = {1, 1, 1}; // x, y, z; x is the fastest
   int64_t dynamicSharedBytes = 0;             // beside what the code declares
+  // > 0: at most as many blocks a multiprocessor are launched, along x alone, and take all programs of the grid one
+  // after another. 0: a block for each program.
+  int64_t persistent = 0;
   bool operator==(const BlockShape &) const = default;
 };
 

@@ -15,6 +15,7 @@ struct GpuTraits {
   int sharedBytes = 0;  // of shared memory that one block can take
   int stages = 1;       // steps of a loop whose operands are in shared memory or on their way, where nobody says
   std::string_view has; // abilities that the compiler asks for, comma-separated
+  int raster = 1;       // rows of tiles that the programs of a product walk together, where nobody says
 };
 
 // One chip. All rows are static data; a reference stays valid for the program's life.

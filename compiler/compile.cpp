@@ -26,7 +26,8 @@ namespace tessera {
 
 std::string Schedule::text() const {
   return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0") +
-         ",warps=" + std::to_string(warps) + ",stages=" + std::to_string(stages);
+         ",warps=" + std::to_string(warps) + ",stages=" + std::to_string(stages) +
+         ",raster=" + std::to_string(raster) + ",persistent=" + std::to_string(persistent);
 }
 
 std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule,

@@ -15,6 +15,8 @@ struct Schedule {
   bool peelLoops = true;  // a separate unmasked body for whole loop steps
   int warps = 0;          // warps a block on a GPU; 0: as the kernel's tiles suggest
   int stages = 0;         // steps of a dot's loop in shared memory at once on a GPU; 0: the target's; 1: no pipelining
+  int raster = 0;         // rows of a product's tiles that a GPU's programs walk together; 0: the target's; 1: none
+  int persistent = 0;     // blocks a multiprocessor of a GPU that take all programs; 0: a block for each program
   std::string text() const;
 };
 

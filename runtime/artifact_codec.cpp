@@ -111,6 +111,7 @@ std::string encodeArtifact(const Artifact &artifact) {
   for (int64_t threads : artifact.block.threads)
     w(threads);
   w(artifact.block.dynamicSharedBytes);
+  w(artifact.block.persistent);
   w(artifact.alignedEntry);
   w.list(artifact.alignedDivisors, [&](int64_t divisor) { w(divisor); });
   w(artifact.alignedResources);
@@ -162,7 +163,8 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
     r.require(threads >= 1);
   }
   artifact.block.dynamicSharedBytes = r.integer();
-  r.require(artifact.block.dynamicSharedBytes >= 0);
+  artifact.block.persistent = r.integer();
+  r.require(artifact.block.dynamicSharedBytes >= 0 && artifact.block.persistent >= 0);
   artifact.alignedEntry = r.text();
   artifact.alignedDivisors = r.list<int64_t>([&] {
     int64_t divisor = r.integer();
