@@ -71,6 +71,15 @@ struct BlockShape {
   bool operator==(const BlockShape &) const = default;
 };
 
+// A tensor as the chip's copy engine cuts boxes out of it for shared memory (TMA, sm_90): one 128-byte parameter of the
+// aligned entry, after all others.
+struct TensorMap {
+  int64_t arg = 0;          // index into Signature::args
+  std::vector<int64_t> box; // extents of a copy along each axis of the tensor
+  int64_t swizzleBytes = 0; // rows of so many bytes have their 16-byte chunks permuted: 32, 64, 128; 0: none
+  bool operator==(const TensorMap &) const = default;
+};
+
 // Immutable once made. CPU entry point: `void entry(const int64_t *args, int64_t begin, int64_t end)`, which runs the
 // programs [begin, end) of the flattened grid; args holds first the dims, in order, then one slot per argument:
 // a pointer for a tensor, the scalar's bits (zero-extended) for a scalar.
@@ -90,7 +99,9 @@ struct Artifact {
   // are multiples of these (one a dim, in order); empty where there is none.
   std::string alignedEntry;
   std::vector<int64_t> alignedDivisors;
-  ResourceReport alignedResources; // of alignedEntry
+  ResourceReport alignedResources;   // of alignedEntry
+  std::vector<TensorMap> tensorMaps; // of alignedEntry
+  int64_t alignedThreads = 0;        // of alignedEntry along x; 0: as in `block`
   bool operator==(const Artifact &) const = default;
 };
 

@@ -115,6 +115,12 @@ std::string encodeArtifact(const Artifact &artifact) {
   w(artifact.alignedEntry);
   w.list(artifact.alignedDivisors, [&](int64_t divisor) { w(divisor); });
   w(artifact.alignedResources);
+  w.list(artifact.tensorMaps, [&](const TensorMap &map) {
+    w(map.arg);
+    w.list(map.box, [&](int64_t extent) { w(extent); });
+    w(map.swizzleBytes);
+  });
+  w(artifact.alignedThreads);
   w(artifact.bytes);
   w(artifact.cubin);
   return std::move(w.out);
@@ -173,6 +179,23 @@ std::optional<Artifact> decodeArtifact(std::string_view bytes) {
   });
   r.require(artifact.alignedDivisors.size() == (artifact.alignedEntry.empty() ? 0 : dims));
   artifact.alignedResources = r.resources();
+  artifact.tensorMaps = r.list<TensorMap>([&] {
+    TensorMap map;
+    map.arg = r.integer();
+    map.box = r.list<int64_t>([&] {
+      int64_t extent = r.integer();
+      r.require(extent >= 1 && extent <= 256);
+      return extent;
+    });
+    map.swizzleBytes = r.integer();
+    r.require(map.arg >= 0 && map.arg < int64_t(sig.args.size()) &&
+              (map.swizzleBytes == 0 || map.swizzleBytes == 32 || map.swizzleBytes == 64 || map.swizzleBytes == 128));
+    r.require(r.ok && sig.args[size_t(map.arg)].extents.size() == map.box.size() && !map.box.empty() &&
+              map.box.size() <= 5);
+    return map;
+  });
+  artifact.alignedThreads = r.integer();
+  r.require(artifact.alignedThreads >= 0);
   artifact.bytes = r.text();
   artifact.cubin = r.text();
   if (!r.ok || !r.left.empty())

@@ -15,7 +15,7 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 static constexpr std::string_view magic = "TESSERA\x1a";
-static constexpr uint64_t version = 4;
+static constexpr uint64_t version = 5;
 static constexpr size_t headerBytes = 48; // magic, version, payload bytes, hash high, hash low, zero
 static constexpr int64_t maxEntryBytes = 256 << 20;
 
