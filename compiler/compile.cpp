@@ -4,6 +4,7 @@
 #include "compiler/stages.h"
 #include "compiler/target/cpu/emit.h"
 #include "compiler/target/gpu/emit.h"
+#include "compiler/target/gpu/grid.h"
 #include "compiler/tile/tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -26,8 +27,8 @@ namespace tessera {
 
 std::string Schedule::text() const {
   return std::string("split_edges=") + (splitEdges ? "1" : "0") + ",peel_loops=" + (peelLoops ? "1" : "0") +
-         ",warps=" + std::to_string(warps) + ",stages=" + std::to_string(stages) +
-         ",raster=" + std::to_string(raster) + ",persistent=" + std::to_string(persistent);
+         ",warps=" + std::to_string(warps) + ",stages=" + std::to_string(stages) + ",raster=" + std::to_string(raster) +
+         ",persistent=" + std::to_string(persistent);
 }
 
 std::string cacheKey(const Program &program, const Target &target, const Schedule &schedule,
@@ -166,8 +167,10 @@ struct Compilation {
   }
 
   // What the layout stage decided: threads, shared memory, and what the aligned variant assumes.
-  static void describeLaunch(ModuleOp module, Artifact &artifact) {
+  void describeLaunch(ModuleOp module, Artifact &artifact) const {
     for (auto kernel : module.getOps<func::FuncOp>()) {
+      if (kernel->hasAttr(gpu::persistentAttr))
+        artifact.block.persistent = schedule.persistent;
       artifact.block.threads[0] = 32 * kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt();
       artifact.block.dynamicSharedBytes = std::max<int64_t>(
           artifact.block.dynamicSharedBytes, kernel->getAttrOfType<IntegerAttr>(tile::sharedAttr).getInt());

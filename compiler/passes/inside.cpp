@@ -24,7 +24,8 @@ int64_t knownDivisor(Value value) {
     return program.getBlock();
   if (auto product = value.getDefiningOp<arith::MulIOp>())
     return knownDivisor(product.getLhs()) * knownDivisor(product.getRhs());
-  if (Operation *op = value.getDefiningOp(); isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::RemUIOp>(op))
+  if (Operation *op = value.getDefiningOp();
+      isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::RemUIOp, arith::MinUIOp, arith::MaxUIOp>(op))
     return std::gcd(knownDivisor(op->getOperand(0)), knownDivisor(op->getOperand(1)));
   if (auto either = value.getDefiningOp<arith::SelectOp>())
     return std::gcd(knownDivisor(either.getTrueValue()), knownDivisor(either.getFalseValue()));

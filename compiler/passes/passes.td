@@ -32,6 +32,12 @@ def TileAssignLayouts : Tile_Pass<"tile-assign-layouts"> {
   let summary = "give every tile a layout, and convert where a dot wants another";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
 }
+def TileWalkGrid : Tile_Pass<"tile-walk-grid"> {
+  let summary = "the order in which a GPU's programs run over the grid: a product's in groups of rows; few blocks that take all";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,
+                 Option<"raster", "raster", "int", "0", "rows of a group; 0: the target's; 1: none">,
+                 Option<"persistent", "persistent", "int", "0", "blocks a multiprocessor that take all programs; 0: none">];
+}
 def TileAssignGpuLayouts : Tile_Pass<"tile-assign-gpu-layouts"> {
   let summary = "spread every tile over a block's threads, and convert where a dot or a wide store wants another layout";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,

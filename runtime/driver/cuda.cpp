@@ -58,7 +58,10 @@ public:
     if (context)
       api.devicePrimaryCtxRelease(device);
   }
-  Status start() { return check(api.devicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain"); }
+  Status start() {
+    TESSERA_TRY(check(api.deviceGetAttribute(&multiprocessors, cuMultiprocessors, device), "cuDeviceGetAttribute"));
+    return check(api.devicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
+  }
 
   const Target &target() const override { return described.row; }
   bool hostVisible() const override { return false; }
@@ -185,6 +188,7 @@ private:
   std::string name;
   CudaTarget described;
   CuContext context = nullptr;
+  int multiprocessors = 1;
   std::mutex guard;    // of failure
   std::string failure; // the first result that the context does not recover from, as it was told
 };
@@ -355,13 +359,15 @@ Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
   if (launch.args.size() != mine.parameters)
     return internalError("kernel '" + mine.name + "' takes " + std::to_string(mine.parameters) + " slots, not " +
                          std::to_string(launch.args.size()));
-  // The last axis is x; what comes before the last two shares z.
-  int64_t along[maxAxes] = {1, 1, 1};
+  // The last axis is x; what comes before the last two shares z. Blocks that take all programs lie along x.
+  int64_t along[maxAxes] = {1, 1, 1}, blocks = mine.block.persistent * multiprocessors;
   for (size_t axis = 0; axis < launch.grid.size(); ++axis) {
-    int64_t &programs = along[std::min<size_t>(launch.grid.size() - 1 - axis, maxAxes - 1)];
+    int64_t &programs = along[blocks ? 0 : std::min<size_t>(launch.grid.size() - 1 - axis, maxAxes - 1)];
     if (__builtin_mul_overflow(programs, launch.grid[axis], &programs))
       programs = INT64_MAX;
   }
+  if (blocks)
+    along[0] = std::min(along[0], blocks);
   unsigned grid[maxAxes];
   for (size_t axis = 0; axis < maxAxes; ++axis) {
     if (along[axis] == 0)

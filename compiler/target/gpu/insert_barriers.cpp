@@ -4,6 +4,7 @@
 // was phase p is p - 1. An asynchronous copy is a write when it is waited for: until then nobody may touch its slot.
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
+#include "compiler/target/gpu/grid.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/tile/access.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -60,6 +61,8 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
   void runOnOperation() override {
     Open open;
     walkBlock(getOperation().getBody().front(), open);
+    if (getOperation()->hasAttr(gpu::persistentAttr)) // one program after another: a loop around the body
+      walkBlock(getOperation().getBody().front(), open);
   }
 
   void walkBlock(Block &block, Open &open) {

@@ -89,30 +89,6 @@ Value GpuLowering::isFirstHolder(const Layout &layout) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, mine, constantI32(0));
 }
 
-// The last grid axis is x, the one before it y; those before share z, the last of them fastest.
-LogicalResult GpuLowering::bindPrograms() {
-  SmallVector<std::pair<tile::ProgramOp, Value>> axes;
-  if (failed(gridAxes(axes)))
-    return failure();
-  constexpr StringLiteral names[] = {"x", "y", "z"};
-  Value shared;
-  for (auto [axis, bound] : llvm::reverse(axes)) {
-    Location loc = axis.getLoc();
-    int64_t fromLast = int64_t(axes.back().first.getAxis()) - int64_t(axis.getAxis());
-    Value number = shared;
-    if (!number || fromLast < 2)
-      number = widen(intrinsic(("llvm.nvvm.read.ptx.sreg.ctaid." + names[std::min<int64_t>(fromLast, 2)]).str(),
-                               b.getI32Type(), {}));
-    if (fromLast >= 2 && axis.getAxis() != 0) {
-      Value count = arith::CeilDivUIOp::create(b, loc, bound, constantI64(axis.getBlock()));
-      shared = arith::DivUIOp::create(b, loc, number, count);
-      number = arith::RemUIOp::create(b, loc, number, count);
-    }
-    registers[axis.getOrigin()] = {arith::MulIOp::create(b, loc, number, constantI64(axis.getBlock()))};
-  }
-  return success();
-}
-
 LogicalResult GpuLowering::run() {
   Location loc = kernel.getLoc();
   auto global = LLVM::LLVMPointerType::get(b.getContext(), 1), shared = LLVM::LLVMPointerType::get(b.getContext(), 3);
@@ -136,7 +112,7 @@ LogicalResult GpuLowering::run() {
   sharedBase = LLVM::AddressOfOp::create(b, loc, shared, tile::sharedSymbol);
   for (auto [argument, value] : llvm::zip(kernel.getArguments(), entryBlock->getArguments()))
     bindArgument(argument, value);
-  if (failed(bindPrograms()) || failed(lowerBlock(kernel.getBody().front())))
+  if (failed(lowerPrograms()))
     return failure();
   func::ReturnOp::create(b, loc);
   kernel.erase();

@@ -1,7 +1,7 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
-// thread coordinates, dots), lower_access.cpp (global memory), lower_packed.cpp (packed tensors), lower_shared.cpp
-// (shared memory), lower_reduce.cpp, lower_convert.cpp (element types).
+// thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
+// tensors), lower_shared.cpp (shared memory), lower_reduce.cpp, lower_convert.cpp (element types).
 #pragma once
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
@@ -28,7 +28,6 @@ private:
   mlir::LogicalResult lowerTile(mlir::Operation *op) override;
   mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
   void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) override;
-  mlir::LogicalResult bindPrograms();
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
   // The registers of a dot's operand, loaded now where they have not been.
@@ -43,6 +42,14 @@ private:
   mlir::Value constantI32(int64_t value);
   mlir::Value widen(mlir::Value i32); // unsigned, to i64
   mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
+
+  // lower_programs.cpp: the kernel's body for the program, or the programs, that the block runs
+  using Axes = llvm::SmallVector<std::pair<tile::ProgramOp, mlir::Value>>;
+  mlir::LogicalResult lowerPrograms();
+  void bindPrograms(const Axes &axes, mlir::Value number);
+  void renumber(const Axes &axes, int64_t rows, llvm::MutableArrayRef<mlir::Value> numbers);
+  mlir::Value programsAlong(tile::ProgramOp axis, mlir::Value bound);
+  mlir::Value special(llvm::StringRef name); // a special register, as i64
 
   // lower_access.cpp
   struct Address; // of one access: what all its elements share; in address.h
