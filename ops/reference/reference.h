@@ -21,6 +21,11 @@ struct MatmulShape {
 // C[m,n] = sum_k A[m,k] B[k,n].
 template <class T> std::vector<T> gemm(MatmulShape shape, Values a, Values b);
 
+// parts[s,m,n] = the same over the s-th range of k: equal ranges of whole steps, the last ones shorter or empty.
+std::vector<double> gemmSplit(MatmulShape shape, int64_t splits, int64_t step, Values a, Values b);
+// The sum of parts [splits, ...].
+std::vector<double> gemmMerge(int64_t splits, Values parts);
+
 // x [k, n] in panels of so many columns: [panels, k, panel], zero past n.
 std::vector<double> pack(int64_t n, int64_t k, int64_t panel, Values x);
 

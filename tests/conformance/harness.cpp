@@ -1,5 +1,4 @@
 #include "tests/conformance/harness.h"
-#include "compiler/compile.h"
 #include "ops/reference/formats.h"
 #include "runtime/device.h"
 #include "runtime/module.h"
@@ -106,19 +105,20 @@ static const Device &deviceOf(const Target &target) {
   return found->second;
 }
 
-static Result<LoadedKernel> kernelOf(const Target &target, const Program &program) {
+static Result<LoadedKernel> kernelOf(const Target &target, const Program &program, const Schedule &schedule) {
   const Device &device = deviceOf(target); // made first, so that it outlives the kernels
   static std::map<std::string, LoadedKernel> loaded;
-  std::string key = cacheKey(program, target);
+  std::string key = cacheKey(program, target, schedule);
   if (auto found = loaded.find(key); found != loaded.end())
     return found->second;
-  Artifact artifact = TESSERA_TRY(compile(program, target));
+  Artifact artifact = TESSERA_TRY(compile(program, target, schedule));
   std::shared_ptr<driver::Driver> unowned(std::shared_ptr<void>(), &device.impl());
   return loaded.emplace(key, TESSERA_TRY(LoadedKernel::load(unowned, artifact))).first->second;
 }
 
-static Status tryLaunch(const Target &target, const Program &program, std::span<const Argument> arguments) {
-  LoadedKernel kernel = TESSERA_TRY(kernelOf(target, program));
+static Status tryLaunch(const Target &target, const Program &program, std::span<const Argument> arguments,
+                        const Schedule &schedule) {
+  LoadedKernel kernel = TESSERA_TRY(kernelOf(target, program, schedule));
   const Device &device = deviceOf(target);
   std::vector<Buffer> buffers(arguments.size());
   std::vector<Arg> args;
@@ -148,12 +148,13 @@ static Status tryLaunch(const Target &target, const Program &program, std::span<
   return {};
 }
 
-bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments) {
+bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments,
+            const Schedule &schedule) {
   if (!program) {
     ADD_FAILURE() << program.error().message;
     return false;
   }
-  Status status = tryLaunch(target, *program, arguments);
+  Status status = tryLaunch(target, *program, arguments, schedule);
   if (!status) {
     ADD_FAILURE() << program->signature.name << " " << program->config << ": " << status.error().message;
     return false;

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/dtype.h"
 #include "base/target.h"
+#include "compiler/compile.h"
 #include "compiler/program.h"
 #include <cstddef>
 #include <cstdint>
@@ -58,7 +59,8 @@ public:
 
 // Compiles (once a process), loads and launches on two threads. A failure is a test failure that names the op; returns
 // false then, and also if the launch wrote outside its outputs.
-bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments);
+bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments,
+            const Schedule &schedule = {});
 
 // Deterministic inputs: normal values, a tenth of them scaled up tenfold so that blocks have outliers.
 std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale = 1);
