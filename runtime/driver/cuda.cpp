@@ -1,6 +1,7 @@
 // The CUDA driver: launches PTX through a libcuda, the vendor's or the virtual one (cuda_library.h), by the same code.
 #include "runtime/driver/cuda_library.h"
 #include "runtime/driver/driver.h"
+#include "runtime/driver/tensor_maps.h"
 #include <algorithm>
 #include <charconv>
 #include <mutex>
@@ -14,7 +15,8 @@ struct CudaKernel : KernelObject {
   CuFunction function = nullptr, aligned = nullptr;
   std::vector<int64_t> alignedDivisors; // of dims; then come the arguments
   std::vector<size_t> tensors;          // slots that are pointers
-  BlockShape block;
+  std::unique_ptr<TensorMaps> maps;     // of the aligned entry
+  BlockShape block, alignedBlock;
   size_t parameters = 0;
   std::string name;
 };
@@ -334,7 +336,10 @@ Result<Kernel> Cuda::load(const Artifact &artifact) {
     api.moduleUnload(made.module);
     return finished.error();
   }
-  made.block = artifact.block;
+  made.block = made.alignedBlock = artifact.block;
+  if (artifact.alignedThreads)
+    made.alignedBlock.threads[0] = artifact.alignedThreads;
+  made.maps = std::make_unique<TensorMaps>(artifact);
   made.alignedDivisors = artifact.alignedDivisors;
   for (size_t i = 0; i < artifact.signature.args.size(); ++i)
     if (artifact.signature.args[i].kind != ArgKind::scalar)
@@ -381,14 +386,19 @@ Status Cuda::launch(Queue queue, Kernel kernel, const Launch &launch) {
   // Little-endian: a 4-byte scalar is the first half of its slot.
   constexpr size_t few = 32;
   void *fixed[few];
-  std::vector<void *> many(mine.parameters > few ? mine.parameters : 0);
+  size_t most = mine.parameters + mine.maps->count();
+  std::vector<void *> many(most > few ? most : 0);
   void **parameters = many.empty() ? fixed : many.data();
   for (size_t i = 0; i < mine.parameters; ++i)
     parameters[i] = const_cast<int64_t *>(&launch.args[i]);
   Use use(*this);
-  const auto &threads = mine.block.threads;
-  CuResult result = api.launchKernel(isAligned(mine, launch.args) ? mine.aligned : mine.function, grid[0], grid[1],
-                                     grid[2], unsigned(threads[0]), unsigned(threads[1]), unsigned(threads[2]),
+  std::vector<TensorMaps::Map> maps;
+  bool aligned = isAligned(mine, launch.args) && (mine.maps->count() == 0 || mine.maps->encode(api, launch.args, maps));
+  for (size_t i = 0; i < maps.size(); ++i)
+    parameters[mine.parameters + i] = &maps[i];
+  const auto &threads = (aligned ? mine.alignedBlock : mine.block).threads;
+  CuResult result = api.launchKernel(aligned ? mine.aligned : mine.function, grid[0], grid[1], grid[2],
+                                     unsigned(threads[0]), unsigned(threads[1]), unsigned(threads[2]),
                                      unsigned(mine.block.dynamicSharedBytes), streamOf(queue), parameters, nullptr);
   return result == cuSuccess ? Status() : check(result, "cuLaunchKernel", "kernel '" + mine.name + "' failed");
 }

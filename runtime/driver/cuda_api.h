@@ -85,6 +85,11 @@ struct CudaApi {
   CuResult (*graphDestroy)(CuGraph graph);
   CuResult (*graphExecDestroy)(CuGraphExec graph);
 
+  // Null before CUDA 12.0.
+  CuResult (*tensorMapEncodeTiled)(void *map, int elementType, unsigned rank, void *address, const uint64_t *sizes,
+                                   const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave,
+                                   int swizzle, int promotion, int fill);
+
   // Only in the virtual driver, else null: what runtime/vgpu/driver/api_tessera.cpp says.
   const char *(*vgpuChips)();
   CuResult (*vgpuOpenChip)(const char *id, int *ordinal);

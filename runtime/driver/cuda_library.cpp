@@ -89,6 +89,7 @@ Result<CudaLibrary> bindAll(void *handle, std::string path) {
   bindGraphs(bind, library.api);
   if (bind.missing)
     return deviceError("the CUDA driver " + library.path + " is too old: it has no " + bind.missing);
+  bind.optional(library.api.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
   bind.optional(library.api.vgpuChips, "tesseraVgpuChips");
   bind.optional(library.api.vgpuOpenChip, "tesseraVgpuOpenChip");
   bind.optional(library.api.vgpuLastFindings, "tesseraVgpuLastFindings");
