@@ -5,7 +5,7 @@
 #include "compiler/target/cpu/emit.h"
 #include "compiler/target/gpu/emit.h"
 #include "compiler/target/gpu/grid.h"
-#include "compiler/tile/tile.h"
+#include "compiler/tile/roles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -166,17 +166,33 @@ struct Compilation {
     return {};
   }
 
+  static void describeMaps(func::FuncOp kernel, Artifact &artifact) {
+    auto maps = kernel->getAttrOfType<ArrayAttr>(tile::mapsAttr);
+    for (Attribute each : maps ? maps.getValue() : ArrayRef<Attribute>()) {
+      auto map = cast<DenseI64ArrayAttr>(each);
+      artifact.tensorMaps.push_back({map[0] - int64_t(artifact.signature.dims.size()),
+                                     {map.asArrayRef().begin() + 2, map.asArrayRef().end()},
+                                     map[1]});
+    }
+  }
+
   // What the layout stage decided: threads, shared memory, and what the aligned variant assumes.
   void describeLaunch(ModuleOp module, Artifact &artifact) const {
     for (auto kernel : module.getOps<func::FuncOp>()) {
       if (kernel->hasAttr(gpu::persistentAttr))
         artifact.block.persistent = schedule.persistent;
-      artifact.block.threads[0] = 32 * kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt();
+      int64_t warps = kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt();
+      auto producers = kernel->getAttrOfType<IntegerAttr>(tile::producersAttr);
+      if (!producers)
+        artifact.block.threads[0] = 32 * warps;
+      else
+        artifact.alignedThreads = 32 * (warps + producers.getInt());
       artifact.block.dynamicSharedBytes = std::max<int64_t>(
           artifact.block.dynamicSharedBytes, kernel->getAttrOfType<IntegerAttr>(tile::sharedAttr).getInt());
       if (!kernel->hasAttr(tile::alignedAttr))
         continue;
       artifact.alignedEntry = kernel.getName().str();
+      describeMaps(kernel, artifact);
       for (size_t dim = 0; dim < artifact.signature.dims.size(); ++dim) {
         auto divisor = kernel.getArgAttrOfType<IntegerAttr>(unsigned(dim), tile::divisorAttr);
         artifact.alignedDivisors.push_back(divisor ? divisor.getInt() : 1);

@@ -50,6 +50,11 @@ def TileCheckRegisters : Tile_Pass<"tile-check-registers"> {
 def TileStageShared : Tile_Pass<"tile-stage-shared"> {
   let summary = "conversions that cross threads become a store and a load of shared memory";
 }
+def TileSpecializeWarps : Tile_Pass<"tile-specialize-warps"> {
+  let summary = "warps that only copy a loop's operands, box by box, beside warps that multiply them by wgmma";
+  let options = [Option<"target", "target", "std::string", "\"h100\"", "row of base/targets.cpp">,
+                 Option<"stages", "stages", "int", "0", "steps in shared memory at once; 0: the target's; 1: none ahead">];
+}
 def TilePipeline : Tile_Pass<"tile-pipeline"> {
   let summary = "a loop's operands of dots are brought to shared memory steps ahead of their use";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,

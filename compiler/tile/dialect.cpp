@@ -1,5 +1,5 @@
 #include "base/dtype.h"
-#include "compiler/tile/tile.h"
+#include "compiler/tile/roles.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -26,6 +26,9 @@ void TileDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "compiler/tile/ops.cpp.inc"
+      ,
+#define GET_OP_LIST
+#include "compiler/tile/role_ops.cpp.inc"
       >();
 }
 

@@ -7,6 +7,7 @@
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/shape.h"
+#include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/access.h"
 #include "compiler/tile/layouts.h"
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -179,8 +180,12 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
                         << " multiplies these types";
         return false;
       }
-      choose(dot.getResult(), gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount,
-                                             chained && mma->matrix() ? gpu::WarpSplit::rowsOnly : split));
+      bool warpgroups = gpu::chooseWgmma(*row, dot, warpCount);
+      Layout layout = gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount,
+                                     warpgroups || (chained && mma->matrix()) ? gpu::WarpSplit::rowsOnly : split);
+      choose(dot.getResult(), layout);
+      if (warpgroups && *layoutOf(dot.getResult()) == layout)
+        dot->setAttr(gpu::wgmmaAttr, UnitAttr::get(&getContext()));
     }
     return true;
   }
@@ -325,8 +330,9 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
               readAs(dot.getLhs(), lhs);
               readAs(dot.getRhs(), rhs);
             }
-            wantOperand(dot.getLhsMutable(), lhs);
-            wantOperand(dot.getRhsMutable(), rhs);
+            bool inRegisters = !gpu::isWgmma(dot) || feedsOn(dot.getLhs());
+            inRegisters ? wantOperand(dot.getLhsMutable(), lhs) : wantInShared(dot.getLhsMutable(), lhs);
+            gpu::isWgmma(dot) ? wantInShared(dot.getRhsMutable(), rhs) : wantOperand(dot.getRhsMutable(), rhs);
           })
           .Case<tile::ReduceOp, tile::ArgMaxOp>([&](auto reduce) {
             yieldAs(reduce, tile::layoutOf(tensorOf(reduce.getValue())).sliced(int(reduce.getAxis())));
@@ -393,6 +399,19 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     }
     wantOperand(trans.getValueMutable(), layout.transposed());
     setType(trans.getResult(), layout);
+  }
+
+  // What wgmma reads itself: converted last, as it is multiplied.
+  static void wantInShared(OpOperand &operand, const Layout &layout) {
+    Value value = operand.get();
+    if (auto trans = value.getDefiningOp<tile::TransOp>(); trans && value.hasOneUse()) {
+      wantInShared(trans.getValueMutable(), layout.transposed());
+      setType(trans.getResult(), layout);
+      return;
+    }
+    OpBuilder b(operand.getOwner());
+    b.setInsertionPointAfterValue(value);
+    operand.set(tile::ConvertOp::create(b, value.getLoc(), tile::withLayout(tensorOf(value), layout), value));
   }
 
   template <class Op> void yieldAs(Op op, const Layout &layout) {

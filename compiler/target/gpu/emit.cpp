@@ -2,6 +2,11 @@
 #include "compiler/codegen.h"
 #include "compiler/stages.h"
 #include "compiler/target/gpu/ptx_version.h"
+#include "compiler/tile/roles.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/InstrTypes.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
@@ -49,8 +54,23 @@ Result<std::string> emitPtx(mlir::ModuleOp source, const Target &target, int64_t
     if (!function.isDeclaration()) {
       function.setCallingConv(llvm::CallingConv::PTX_Kernel);
       function.addFnAttr("target-cpu", machine->getTargetCPU());
-      function.addFnAttr("nvvm.reqntid", std::to_string(threads));
+      int64_t own = threads;
+      if (auto kernel = source.lookupSymbol<mlir::LLVM::LLVMFuncOp>(function.getName()))
+        if (auto producers = kernel->getAttrOfType<mlir::IntegerAttr>(tile::producersAttr))
+          own = 32 * (kernel->getAttrOfType<mlir::IntegerAttr>(tile::warpsAttr).getInt() + producers.getInt());
+      function.addFnAttr("nvvm.reqntid", std::to_string(own));
+      for (llvm::Argument &argument : function.args())
+        if (argument.hasByValAttr())
+          argument.addAttr(llvm::Attribute::get(context, "nvvm.grid_constant"));
       function.addFnAttr(llvm::Attribute::NoUnwind);
+      for (llvm::Instruction &instruction : llvm::instructions(function))
+        if (auto *call = llvm::dyn_cast<llvm::CallBase>(&instruction))
+          if (auto *text = llvm::dyn_cast<llvm::InlineAsm>(call->getCalledOperand());
+              text && llvm::StringRef(text->getAsmString()).contains(".aligned")) {
+            call->addFnAttr(llvm::Attribute::Convergent); // all threads of the warp execute it, or none
+            if (llvm::StringRef(text->getAsmString()).starts_with("setmaxnreg"))
+              function.addFnAttr("nvvm.minctasm", "1"); // the registers to share out are one block's
+          }
     }
   TESSERA_TRY(optimize(*module, *machine, pipeline));
   clock.done("optimize");

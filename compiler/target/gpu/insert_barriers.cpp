@@ -6,6 +6,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/grid.h"
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/access.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
@@ -81,6 +82,7 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
           walkBlock(*branch.elseBlock(), other);
         merge(open, other);
       } else if (isa<tile::BarrierOp>(op)) {
+        showWrites(&op, open);
         open.clear();
       } else {
         visit(&op, open);
@@ -113,16 +115,33 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
     });
     if (clash) {
       OpBuilder b(op);
-      tile::BarrierOp::create(b, op->getLoc());
+      showWrites(tile::BarrierOp::create(b, op->getLoc()), open);
       open.clear();
     }
     // A reduction over warps has its own barrier between writing and reading its scratch.
     if (isa<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(op) && !touches.empty()) {
+      if (llvm::any_of(open, writesForWgmma)) {
+        OpBuilder b(op);
+        showWrites(tile::BarrierOp::create(b, op->getLoc()), open);
+      }
       open.clear();
       for (Touch &touch : touches)
         touch.write = false;
     }
     merge(open, touches);
+  }
+
+  static bool writesForWgmma(const Touch &touch) {
+    return touch.write && touch.buffer && llvm::any_of(touch.buffer->getUsers(), [](Operation *user) {
+             auto read = dyn_cast<tile::SharedLoadOp>(user);
+             return read && gpu::wgmmaReader(read);
+           });
+  }
+  // What wgmma will read of what was written since the last barrier is fenced before this one: it goes by another
+  // proxy.
+  static void showWrites(Operation *barrier, const Open &open) {
+    if (llvm::any_of(open, writesForWgmma))
+      barrier->setAttr(gpu::proxyAttr, UnitAttr::get(barrier->getContext()));
   }
 
   static Touch shared(bool write, Value buffer, std::optional<int64_t> phase) {

@@ -4,6 +4,7 @@
 #include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/shape.h"
+#include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace tessera {
@@ -96,8 +97,11 @@ LogicalResult GpuLowering::run() {
   SmallVector<Type> types;
   for (Type type : kernel.getArgumentTypes())
     types.push_back(isa<tile::ViewType>(type) ? Type(global) : registerType(type));
+  auto maps = kernel->getAttrOfType<ArrayAttr>(tile::mapsAttr);
+  types.append(maps ? maps.size() : 0, LLVM::LLVMPointerType::get(b.getContext()));
   auto entry = func::FuncOp::create(b, loc, kernel.getName(), b.getFunctionType(types, {}));
-  for (StringRef name : {StringRef(tile::kernelAttr), StringRef(tile::warpsAttr), StringRef(tile::sharedAttr)})
+  for (StringRef name : {StringRef(tile::kernelAttr), StringRef(tile::warpsAttr), StringRef(tile::sharedAttr),
+                         StringRef(tile::producersAttr)})
     if (Attribute value = kernel->getAttr(name))
       entry->setAttr(name, value);
   for (BlockArgument argument : kernel.getArguments())
@@ -106,12 +110,17 @@ LogicalResult GpuLowering::run() {
       entry.setArgAttr(argument.getArgNumber(), "llvm.noalias", b.getUnitAttr());
       entry.setArgAttr(argument.getArgNumber(), "llvm.readonly", b.getUnitAttr());
     }
+  for (unsigned map = kernel.getNumArguments(); map < types.size(); ++map) {
+    entry.setArgAttr(map, "llvm.byval", TypeAttr::get(LLVM::LLVMArrayType::get(b.getI8Type(), 128)));
+    entry.setArgAttr(map, "llvm.align", b.getI64IntegerAttr(64));
+  }
   entryBlock = entry.addEntryBlock();
   b.setInsertionPointToStart(entryBlock);
   thread = intrinsic("llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
   sharedBase = LLVM::AddressOfOp::create(b, loc, shared, tile::sharedSymbol);
   for (auto [argument, value] : llvm::zip(kernel.getArguments(), entryBlock->getArguments()))
     bindArgument(argument, value);
+  llvm::append_range(tensorMaps, entryBlock->getArguments().drop_front(kernel.getNumArguments()));
   if (failed(lowerPrograms()))
     return failure();
   func::ReturnOp::create(b, loc);
@@ -136,9 +145,8 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
       .Case<tile::SharedLoadOp>([&](auto x) { return lowerSharedLoad(x), success(); })
       .Case<tile::ReduceOp>([&](auto x) { return lowerReduce(x), success(); })
       .Case<tile::ArgMaxOp>([&](auto x) { return lowerArgMax(x), success(); })
-      .Case<tile::BarrierOp>(
-          [&](auto) { return intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)}), success(); })
-      .Default([](Operation *other) { return other->emitOpError("has no lowering to a GPU"); });
+      .Case<tile::BarrierOp>([&](auto x) { return lowerBarrier(x), success(); })
+      .Default([&](Operation *other) { return lowerRole(other); });
 }
 
 void GpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
@@ -178,6 +186,8 @@ SmallVector<Value> GpuLowering::operandOf(Value tile, int64_t first, int64_t cou
 // k ascends for every element; neighbours in m and n are independent chains. Of each k the operand with fewer registers
 // stays, the other streams past it, so that few fragments live at once.
 void GpuLowering::lowerDot(tile::DotOp op) {
+  if (isWgmma(op))
+    return lowerWarpgroupDot(op);
   const MmaOp &mma = *chooseMma(target, op);
   auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
   Layout acc = layoutOf(op.getResult()), lhs = layoutOf(op.getLhs()), rhs = layoutOf(op.getRhs());

@@ -1,10 +1,12 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
 // thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
-// tensors), lower_shared.cpp (shared memory), lower_reduce.cpp, lower_convert.cpp (element types).
+// tensors), lower_shared.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups), lower_roles.cpp (warps that copy
+// and warps that compute), lower_reduce.cpp, lower_convert.cpp (element types).
 #pragma once
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
+#include "compiler/tile/roles.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include <array>
 #include <map>
@@ -20,6 +22,7 @@ public:
 private:
   mlir::Value thread;     // i32, in the block
   mlir::Value sharedBase; // !llvm.ptr<3>
+  Registers tensorMaps;   // generic pointers to those of tile.maps
   mlir::Block *entryBlock = nullptr;
   std::map<std::vector<int64_t>, mlir::Value> walks; // see walk()
 
@@ -138,6 +141,20 @@ private:
   llvm::DenseMap<mlir::Value, Late> lates;
   void lowerSharedStore(tile::SharedStoreOp op);
   void lowerSharedLoad(tile::SharedLoadOp op);
+
+  // lower_wgmma.cpp
+  class MatrixInShared;
+  void lowerWarpgroupDot(tile::DotOp op);
+  void lowerSettle(tile::SettleOp op);
+
+  // lower_roles.cpp
+  int64_t consumers(); // threads that compute
+  void blockBarrier();
+  void lowerBarrier(tile::BarrierOp op);
+  mlir::LogicalResult lowerRole(mlir::Operation *op);
+  mlir::Value barrierAt(mlir::Location loc, mlir::Value index);
+  void lowerInitBarriers(tile::InitBarriersOp op);
+  void lowerTensorCopy(tile::TensorCopyOp op);
 
   // lower_reduce.cpp
   Registers acrossLanes(const Layout &layout, int axis, Registers values,

@@ -101,7 +101,7 @@ void GpuLowering::reduceAll(Operation *op, int axis, Value scratch, SmallVector<
         for (auto [i, value] : llvm::enumerate(entry))
           LLVM::StoreOp::create(b, loc, value, pointerAt(writing, element(to.at(r, 0)) + int64_t(i) * pitch), bytes);
     }
-    intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)});
+    blockBarrier();
     for (auto [r, entry] : llvm::enumerate(reduced)) {
       Registers all;
       for (int64_t warp = 0; warp < warps; ++warp) {

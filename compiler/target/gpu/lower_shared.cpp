@@ -4,6 +4,7 @@
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/shape.h"
+#include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <numeric>
 
@@ -17,8 +18,7 @@ Value GpuLowering::bufferBase(Value buffer) {
 }
 
 std::pair<int64_t, int64_t> GpuLowering::SharedAddress::rowColumn(const Coordinate &at) const {
-  int64_t number = elementNumber(at, {shape.data(), shape.size()});
-  return {number / columns, number % columns};
+  return placeIn(where.type(), shape, at);
 }
 
 // The chunk of an element is an XOR of shares of the thread and of the register, everything else is a sum: a row's bits
@@ -115,16 +115,14 @@ static int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
 static int conflictsOf(const Layout &layout, tile::SharedType buffer, ArrayRef<int64_t> shape, int64_t vector,
                        const Coordinate &from) {
   Swizzle swizzle = swizzleOf(buffer);
-  int64_t bytes = elementBytes(buffer.getElementType());
-  int64_t columns = buffer.getShape().empty() ? 1 : buffer.getShape().back();
   int worst = 1;
   for (int64_t r = 0; r < std::min<int64_t>(layout.registers(), 4 * vector); r += vector)
-    worst = std::max(worst, bankConflicts(vector * bytes, [&](int lane) {
+    worst = std::max(worst, bankConflicts(vector * elementBytes(buffer.getElementType()), [&](int lane) {
                        Coordinate at = layout.at(r, lane);
                        for (size_t d = 0; d < at.size(); ++d)
                          at[d] += from[d];
-                       int64_t number = elementNumber(at, {shape.data(), shape.size()});
-                       return swizzle.offset(number / columns, number % columns);
+                       auto [row, column] = placeIn(buffer, shape, at);
+                       return swizzle.offset(row, column);
                      }));
   return worst;
 }
@@ -196,6 +194,10 @@ static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) 
 }
 
 void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
+  if (wgmmaReader(op)) { // takes the buffer's address
+    registers[op] = Registers(registerCount(op.getType()), Value());
+    return;
+  }
   std::optional<int> summed = summedAxis(target, op);
   auto reader = std::make_shared<SharedReader>(*this, op, summed);
   int64_t count = registerCount(op.getType());

@@ -12,6 +12,10 @@ bool staysInThread(mlir::Operation *move);
 // How many warps hold different parts of the tile along `axis`.
 int64_t warpsAlong(mlir::Value tile, int axis);
 
+// Row and column in a buffer of the element at `at` of a tile of `shape`: row-major order is kept. A matrix in a buffer
+// [panels, rows, columns] is cut into panels of columns, which lie one after another.
+std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, llvm::ArrayRef<int64_t> shape, const Coordinate &at);
+
 // One slot of a buffer, and all of it, in bytes.
 Swizzle swizzleOf(tile::SharedType buffer);
 int64_t slotBytes(tile::SharedType buffer);

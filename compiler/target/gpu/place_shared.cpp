@@ -3,6 +3,8 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/wgmma.h"
+#include "compiler/tile/roles.h"
 #include <algorithm>
 
 namespace tessera {
@@ -21,6 +23,7 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
     tile::AllocOp op;
     int64_t first, last; // operation numbers between which it lives
     int64_t bytes, offset = -1;
+    bool forWgmma = false;
   };
 
   void runOnOperation() override {
@@ -66,10 +69,18 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
     getOperation()->walk([&](tile::AllocOp op) {
       Buffer buffer{op, number[op].first, number[op].first, gpu::bufferBytes(op.getType())};
       for (Operation *user : op.getBuffer().getUsers()) {
-        while (user->getBlock() != op->getBlock())
-          user = user->getParentOp();
-        buffer.last = std::max(buffer.last, number[user].second);
+        auto read = dyn_cast<tile::SharedLoadOp>(user);
+        buffer.forWgmma |= read && gpu::wgmmaReader(read);
+        // Of what runs once, the branches that it is in may go on without the buffer.
+        Operation *end = user;
+        for (Operation *up = user; up->getBlock() != op->getBlock();) {
+          up = up->getParentOp();
+          end = isa<scf::ForOp>(up) ? up : end;
+        }
+        buffer.last = std::max(buffer.last, number[end].second);
       }
+      if (op->hasAttr(tile::keptAttr))
+        buffer.last = next;
       buffers.push_back(buffer);
     });
     return buffers;
@@ -81,11 +92,12 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
       if (other.offset >= 0 && other.first <= buffer.last && buffer.first <= other.last)
         taken.push_back({other.offset, other.offset + other.bytes});
     llvm::sort(taken);
-    int64_t at = 0;
+    // The swizzle of what wgmma reads goes by the address: eight rows begin at a multiple of their length.
+    int64_t at = 0, align = buffer.forWgmma ? 1024 : 128;
     for (auto [begin, end] : taken) {
       if (begin - at >= buffer.bytes)
         break;
-      at = std::max(at, (end + 127) / 128 * 128);
+      at = std::max(at, (end + align - 1) / align * align);
     }
     return at;
   }

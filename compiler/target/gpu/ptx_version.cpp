@@ -58,8 +58,23 @@ constexpr Since intrinsics[] = {
 };
 
 // Inline assembly, by the instruction after its predicate.
-constexpr Since assembly[] = {{"ld.global.", 60}, {"st.global.", 60}, {"mov.", 60},   {"add.", 60},       {"selp.", 60},
-                              {".reg ", 60},      {"cp.async.", 70},  {"wgmma.", 80}, {"setmaxnreg.", 80}};
+constexpr Since assembly[] = {{"ld.global.", 60},
+                              {"st.global.", 60},
+                              {"mov.", 60},
+                              {"add.", 60},
+                              {"selp.", 60},
+                              {".reg ", 60},
+                              {"cp.async.bulk.", 80},
+                              {"cp.async.", 70},
+                              {"wgmma.", 80},
+                              {"setmaxnreg.", 80},
+                              {"fence.proxy.async", 80},
+                              {"fence.mbarrier_init", 80},
+                              {"mbarrier.init", 80},
+                              {"mbarrier.arrive", 80},
+                              {"mbarrier.try_wait", 80},
+                              {"bra ", 60},
+                              {"mad.", 60}};
 
 template <size_t n> std::optional<int> sinceOf(const Since (&rows)[n], StringRef name) {
   auto found = llvm::find_if(rows, [&](const Since &row) { return name.starts_with(row.name); });
@@ -75,6 +90,8 @@ std::optional<int> assemblyVersion(StringRef text) {
     statement = statement.trim(" \t\n{}");
     if (statement.consume_front("@"))
       statement = statement.split(' ').second.ltrim();
+    if (auto [label, after] = statement.split(": "); !after.empty())
+      statement = after.ltrim();
     if (statement.empty())
       continue;
     std::optional<int> since = sinceOf(assembly, statement);

@@ -3,6 +3,7 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace tessera {
@@ -22,7 +23,7 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     for (Operation *op : ops)
       llvm::TypeSwitch<Operation *>(op)
           .Case<tile::ConvertOp, tile::ReshapeOp>([&](auto move) {
-            if (!gpu::staysInThread(move))
+            if (!gpu::staysInThread(move) || isRightOfWgmma(move))
               throughShared(move, move.getValue());
           })
           .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto reduce) {
@@ -43,17 +44,38 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     auto from = cast<RankedTensorType>(value.getType());
     // Under another shape rows are cut anew: such a buffer is one row, which is not swizzled.
     int64_t elements = from.getNumElements();
-    ArrayRef<int64_t> shape = from.getShape() == to.getShape() ? from.getShape() : ArrayRef(elements);
+    SmallVector<int64_t> shape(from.getShape() == to.getShape() ? from.getShape() : ArrayRef(elements));
+    tile::DotOp warpgroups = gpu::wgmmaReader(move->getResult(0));
+    if (warpgroups)
+      shape = gpu::panelShape(from);
     auto buffer = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, shape, from.getElementType()),
                                         IntegerAttr());
     tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
-    b.setInsertionPoint(firstUser(move)); // so that one barrier serves several buffers
+    b.setInsertionPoint(warpgroups ? beside(warpgroups, move) : firstUser(move)); // so that one barrier serves several
     Value out =
         tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
     if (predicate)
       out = arith::TruncIOp::create(b, loc, to, out);
     move->getResult(0).replaceAllUsesWith(out);
     move->erase();
+  }
+
+  static bool isRightOfWgmma(Operation *move) {
+    Value read = move->getResult(0);
+    tile::DotOp dot = gpu::wgmmaReader(read);
+    while (dot && isa<tile::TransOp>(*read.getUsers().begin()))
+      read = (*read.getUsers().begin())->getResult(0);
+    return dot && dot.getRhs() == read;
+  }
+
+  // wgmma reads shared memory itself: transposes between stand beside the dot, and so does the load.
+  static Operation *beside(tile::DotOp dot, Operation *move) {
+    Operation *first = dot;
+    for (Operation *user = *move->getResult(0).getUsers().begin(); user != dot; user = *user->getUsers().begin()) {
+      user->moveBefore(dot);
+      first = first == dot ? user : first;
+    }
+    return first;
   }
 
   // The first operation of the move's block that uses it, itself or inside.

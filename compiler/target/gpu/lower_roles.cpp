@@ -1,0 +1,127 @@
+// Barriers, and what producing and consuming warps say to each other: mbarriers, copies by tensor maps, registers.
+// PTX ISA, "Parallel Synchronization and Communication Instructions: mbarrier", "cp.async.bulk.tensor", "setmaxnreg".
+#include "compiler/target/gpu/inline_asm.h"
+#include "compiler/target/gpu/lower.h"
+#include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/shape.h"
+#include "compiler/target/gpu/wgmma.h"
+#include "compiler/tile/roles.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+int64_t GpuLowering::consumers() { return 32 * kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt(); }
+
+// Of the threads that compute: where others only copy, those do not take part.
+void GpuLowering::blockBarrier() {
+  if (!kernel->hasAttr(tile::producersAttr)) {
+    intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)});
+    return;
+  }
+  intrinsic("llvm.nvvm.barrier.cta.sync.aligned.count", {}, {constantI32(1), constantI32(consumers())});
+}
+
+// Writes become visible to wgmma where a barrier says so.
+void GpuLowering::lowerBarrier(tile::BarrierOp op) {
+  if (op->hasAttr(proxyAttr))
+    statement(b, op.getLoc(), "fence.proxy.async.shared::cta;");
+  blockBarrier();
+}
+
+// The address of mbarrier number `index`, an i32: as many bytes behind it is the buffer's offset.
+Value GpuLowering::barrierAt(Location loc, Value index) {
+  Value base = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), sharedBase);
+  return index ? computed(b, loc, "mad.lo.s32 $0, $1, 8, $2;", {index, base}, "=r,r,r") : base;
+}
+static std::string behind(Value barriers, int64_t first) {
+  return "[$0+" + std::to_string(*barriers.getDefiningOp<tile::AllocOp>().getOffset() + 8 * first) + "]";
+}
+
+void GpuLowering::lowerInitBarriers(tile::InitBarriersOp op) {
+  Location loc = op.getLoc();
+  Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, constantI32(0));
+  auto branch = scf::IfOp::create(b, loc, first, /*withElseRegion=*/false);
+  {
+    OpBuilder::InsertionGuard restore(b);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    int64_t stages = op.getStages();
+    for (int64_t i = 0; i < 2 * stages; ++i)
+      statement(b, loc, "mbarrier.init.shared::cta.b64 " + behind(op.getBarriers(), i) + ", $1;",
+                {barrierAt(loc, {}), constantI32(i < stages ? 1 : consumers())}, "r,r");
+    statement(b, loc, "fence.mbarrier_init.release.cluster;");
+  }
+  intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)});
+}
+
+// One copy for each panel of the buffer. Coordinates count from the fastest axis.
+void GpuLowering::lowerTensorCopy(tile::TensorCopyOp op) {
+  Location loc = op.getLoc();
+  tile::SharedType buffer = op.getBuffer().getType();
+  ArrayRef<int64_t> shape = buffer.getShape();
+  int64_t panels = shape.size() == 3 ? shape[0] : 1, rank = op.getOrigin().size();
+  int64_t panelBytes = shape[shape.size() - 2] * shape.back() * elementBytes(buffer.getElementType());
+  Value to = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), bufferBase(op.getBuffer()));
+  to = arith::AddIOp::create(b, loc, to, scalar(op.getSlot()));
+  Value barrier = arith::AddIOp::create(b, loc, barrierAt(loc, scalar(op.getIndex())),
+                                        constantI32(*op.getBarriers().getDefiningOp<tile::AllocOp>().getOffset()));
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    SmallVector<Value> operands{arith::AddIOp::create(b, loc, to, constantI32(panel * panelBytes)),
+                                tensorMaps[op.getMap()], barrier};
+    std::string coordinates, constraints = "r,l,r";
+    for (int64_t axis = rank - 1; axis >= 0; --axis) {
+      Value at = arith::TruncIOp::create(b, loc, b.getI32Type(), scalar(op.getOrigin()[axis]));
+      if (axis == rank - 1)
+        at = arith::AddIOp::create(b, loc, at, constantI32(panel * shape.back()));
+      coordinates += (coordinates.empty() ? "$" : ", $") + std::to_string(operands.size());
+      operands.push_back(at);
+      constraints += ",r";
+    }
+    statement(b, loc,
+              "cp.async.bulk.tensor." + std::to_string(rank) +
+                  "d.shared::cluster.global.mbarrier::complete_tx::bytes [$0], [$1, {" + coordinates + "}], [$2];",
+              operands, constraints);
+  }
+}
+
+LogicalResult GpuLowering::lowerRole(Operation *op) {
+  Location loc = op->getLoc();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<tile::IsProducerOp>([&](tile::IsProducerOp x) {
+        auto is = x.getElected() ? arith::CmpIPredicate::eq : arith::CmpIPredicate::uge;
+        registers[x] = {arith::CmpIOp::create(b, loc, is, thread, constantI32(consumers()))};
+        return success();
+      })
+      .Case<tile::InitBarriersOp>([&](auto x) { return lowerInitBarriers(x), success(); })
+      .Case<tile::AwaitOp>([&](tile::AwaitOp x) {
+        statement(b, loc,
+                  "{ .reg .pred done; AGAIN: mbarrier.try_wait.parity.shared::cta.b64 done, " +
+                      behind(x.getBarriers(), x.getFirst()) + ", $1; @!done bra AGAIN; }",
+                  {barrierAt(loc, scalar(x.getIndex())), scalar(x.getParity())}, "r,r");
+        return success();
+      })
+      .Case<tile::ExpectOp>([&](tile::ExpectOp x) {
+        statement(b, loc,
+                  "mbarrier.arrive.expect_tx.shared::cta.b64 _, " + behind(x.getBarriers(), 0) + ", " +
+                      std::to_string(x.getBytes()) + ";",
+                  barrierAt(loc, scalar(x.getIndex())), "r");
+        return success();
+      })
+      .Case<tile::ArriveOp>([&](tile::ArriveOp x) {
+        statement(b, loc, "mbarrier.arrive.shared::cta.b64 _, " + behind(x.getBarriers(), x.getFirst()) + ";",
+                  barrierAt(loc, scalar(x.getIndex())), "r");
+        return success();
+      })
+      .Case<tile::TensorCopyOp>([&](auto x) { return lowerTensorCopy(x), success(); })
+      .Case<tile::SettleOp>([&](auto x) { return lowerSettle(x), success(); })
+      .Case<tile::SetRegistersOp>([&](tile::SetRegistersOp x) {
+        statement(b, loc,
+                  std::string("setmaxnreg.") + (x.getMore() ? "inc" : "dec") + ".sync.aligned.u32 " +
+                      std::to_string(x.getCount()) + ";");
+        return success();
+      })
+      .Default([](Operation *other) { return other->emitOpError("has no lowering to a GPU"); });
+}
+
+} // namespace tessera::gpu

@@ -1,0 +1,417 @@
+// Warp specialisation: where a loop multiplies by wgmma what it copies from tensors, one more warp does the copying. It
+// brings boxes by tensor maps (TMA) into a ring; a pair of mbarriers a slot says when it is full and when it is empty.
+//
+//   producer, one thread                          consumers
+//   step i  wait until slot i is empty            wait until slot i is full; wgmma on it;
+//           expect its bytes; start the copies    wait for the wgmma of step i - 1; its slot is empty
+//
+// The consumers' first step has none before it, and says so of the last slot: for that one the producer counts a phase
+// more.
+// What the kernel does beside stays with the consumers; the producer repeats the scalars that it needs.
+#include "compiler/passes/passes.h"
+#include "compiler/passes/target_row.h"
+#include "compiler/target/gpu/grid.h"
+#include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/shape.h"
+#include "compiler/target/gpu/wgmma.h"
+#include "compiler/tile/access.h"
+#include "compiler/tile/roles.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_TILESPECIALIZEWARPS
+#include "compiler/passes/passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+constexpr int64_t mostInBox = 256; // along an axis
+constexpr int64_t registersOfSm = 65536, producerRegisters = 40, mostRegisters = 240;
+
+// One operand of a ring's dots: tensor -> load -> store -> buffer -> read -> wgmma.
+struct Staged {
+  tile::LoadOp load;
+  tile::SharedStoreOp store;
+  tile::AllocOp alloc;
+  tile::SharedLoadOp read;
+  SmallVector<int64_t> map;  // an entry of tile.maps
+  SmallVector<Value> origin; // null: 0
+};
+
+struct Ring {
+  scf::ForOp loop;
+  SmallVector<Staged> staged;
+  tile::DotOp dot;   // the only one, if its sums go from step to step unseen
+  unsigned sums = 0; // the loop's result that these are
+};
+
+// Whether the value can be computed once more, elsewhere, for another step of the loop.
+bool isScalarOf(Value value, scf::ForOp loop, Operation *root) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return value == loop.getInductionVar() || argument.getOwner()->getParentOp() == root;
+  Operation *op = value.getDefiningOp();
+  if (isa<tile::ProgramOp>(op))
+    return true;
+  if (op->getNumRegions() || isa<RankedTensorType>(value.getType()))
+    return false;
+  if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    auto view = dyn_cast<BlockArgument>(load.getView());
+    auto access = view ? cast<func::FuncOp>(root).getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr)
+                       : StringAttr();
+    if (!access || access.getValue() != "in")
+      return false;
+  } else if (!isMemoryEffectFree(op)) {
+    return false;
+  }
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    return isa<tile::ViewType>(operand.getType()) || isScalarOf(operand, loop, root);
+  });
+}
+
+// Fills in how the copy engine brings what is loaded. False where it cannot.
+bool mapTensor(Staged &staged, scf::ForOp loop, func::FuncOp kernel) {
+  tile::LoadOp load = staged.load;
+  auto view = dyn_cast<BlockArgument>(load.getView());
+  auto type = dyn_cast<RankedTensorType>(load.getType());
+  if (!view || !type || type.getRank() != 2 || load.getMask() || load.getWhen() || load.getComponent() ||
+      !load->hasOneUse() || type.getDimSize(0) > mostInBox)
+    return false;
+  auto access = kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr);
+  auto extents = kernel.getArgAttrOfType<ArrayAttr>(view.getArgNumber(), tile::extentsAttr);
+  SmallVector<tile::AxisAccess> axes = tile::axesOf(load);
+  int64_t bytes = gpu::elementBytes(type);
+  auto fixed = dyn_cast<IntegerAttr>(extents[extents.size() - 1]);
+  if (access.getValue() != "in" || axes.size() > 5 || axes.back().tileAxis != 1 ||
+      (fixed && fixed.getInt() * bytes % 16))
+    return false;
+  ArrayRef<int64_t> buffer = staged.alloc.getType().getShape();
+  staged.map = {int64_t(view.getArgNumber()), buffer.back() * bytes};
+  for (auto [axis, walked] : llvm::enumerate(axes)) {
+    if (walked.kind == tile::Subscript::each || (walked.index && !isScalarOf(walked.index, loop, kernel)))
+      return false;
+    if (walked.kind == tile::Subscript::range) { // zeros come from beyond the tensor only
+      auto bound = dyn_cast<BlockArgument>(walked.bound);
+      auto name = dyn_cast<StringAttr>(extents[axis]);
+      if (!bound || !name || kernel.getArgAttrOfType<StringAttr>(bound.getArgNumber(), tile::dimAttr) != name)
+        return false;
+    }
+    staged.origin.push_back(walked.index);
+    staged.map.push_back(walked.tileAxis < 0 ? 1 : walked.tileAxis == 0 ? type.getDimSize(0) : buffer.back());
+  }
+  return true;
+}
+
+// The loop as a ring, where all that it stages for its dots can come by tensor maps.
+std::optional<Ring> ringOf(scf::ForOp loop, func::FuncOp kernel) {
+  Ring ring{loop};
+  if (loop->getParentOfType<scf::ForOp>() || !loop->getNumResults())
+    return std::nullopt;
+  SmallVector<Value> asked{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()};
+  for (Operation *up = loop->getParentOp(); up != kernel; up = up->getParentOp())
+    if (auto branch = dyn_cast<scf::IfOp>(up))
+      asked.push_back(branch.getCondition());
+  for (Value value : asked)
+    if (!isScalarOf(value, loop, kernel))
+      return std::nullopt;
+  SmallVector<tile::DotOp> dots;
+  for (Operation &op : *loop.getBody()) {
+    if (op.getNumRegions())
+      return std::nullopt;
+    if (auto dot = dyn_cast<tile::DotOp>(op))
+      dots.push_back(dot);
+    auto store = dyn_cast<tile::SharedStoreOp>(op);
+    if (!store)
+      continue;
+    Staged staged{store.getValue().getDefiningOp<tile::LoadOp>(),
+                  store,
+                  store.getBuffer().getDefiningOp<tile::AllocOp>(),
+                  {},
+                  {},
+                  {}};
+    for (Operation *user : staged.alloc.getBuffer().getUsers())
+      if (user != store) {
+        if (staged.read || !(staged.read = dyn_cast<tile::SharedLoadOp>(user)))
+          return std::nullopt;
+      }
+    if (!staged.load || !staged.read || staged.alloc->getBlock() != loop.getBody() ||
+        staged.read->getBlock() != loop.getBody() || !gpu::wgmmaReader(staged.read) || !mapTensor(staged, loop, kernel))
+      return std::nullopt;
+    ring.staged.push_back(staged);
+  }
+  if (ring.staged.empty())
+    return std::nullopt;
+  if (dots.size() == 1 && dots[0]->hasOneUse())
+    for (auto [i, carried] : llvm::enumerate(loop.getRegionIterArgs()))
+      if (dots[0].getAcc() == carried && carried.hasOneUse() && loop.getYieldedValues()[i] == dots[0].getResult())
+        ring.dot = dots[0], ring.sums = unsigned(i);
+  return ring;
+}
+
+struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps> {
+  using Base::Base;
+  SmallVector<Ring> rings;
+  SmallVector<Attribute> maps;
+  SmallVector<tile::AllocOp> buffers; // one for each operand of a ring
+  tile::AllocOp barriers;
+  int64_t slots = 0;
+  Operation *last = nullptr; // program: what comes before it is done by all warps
+
+  void runOnOperation() override {
+    const tessera::Target *chip = tessera::targetRow(getOperation(), target);
+    if (!chip)
+      return signalPassFailure();
+    func::FuncOp kernel = getOperation();
+    rings.clear(), maps.clear(), buffers.clear();
+    slots = stages ? stages : chip->gpu.stages;
+    // Persistent programs would meet mbarriers in the middle of a phase.
+    if (!chip->has("tma") || !kernel->hasAttr(tile::alignedAttr) || kernel->hasAttr(gpu::persistentAttr) || slots < 2)
+      return;
+    SmallVector<scf::ForOp> loops;
+    kernel.walk([&](scf::ForOp loop) { loops.push_back(loop); });
+    for (scf::ForOp loop : loops) {
+      std::optional<Ring> ring = ringOf(loop, kernel);
+      if (!ring || llvm::any_of(rings, [&](Ring &whole) { return joinRest(whole, *ring); }))
+        continue;
+      if (llvm::all_of(rings, [&](const Ring &other) { return canShare(other, *ring); }))
+        rings.push_back(*ring);
+    }
+    if (rings.empty() || !fits(*chip))
+      return;
+    split();
+    for (Ring &ring : rings)
+      consume(ring);
+  }
+
+  // The step that tile-peel-loops left over needs no masks: beyond the tensors are zeros. It becomes one of the loop's.
+  static bool joinRest(Ring &whole, Ring &rest) {
+    auto same = [](Operation &x, Operation &y) { return x.getName() == y.getName(); };
+    Block &body = *whole.loop.getBody(), &other = *rest.loop.getBody();
+    if (rest.loop.getLowerBound() != whole.loop.getUpperBound() || rest.loop.getStep() != whole.loop.getStep() ||
+        !llvm::equal(rest.loop.getInitArgs(), whole.loop.getResults()) ||
+        !llvm::all_of(whole.loop.getResults(), [](Value result) { return result.hasOneUse(); }) ||
+        !llvm::equal(body, other, same) || whole.staged.size() != rest.staged.size())
+      return false;
+    for (auto [a, b] : llvm::zip(whole.staged, rest.staged))
+      if (a.map != b.map)
+        return false;
+    whole.loop.setUpperBound(rest.loop.getUpperBound());
+    rest.loop.getResults().replaceAllUsesWith(whole.loop.getResults());
+    rest.loop.erase();
+    return true;
+  }
+
+  // Rings of which a program runs one at most, with the same operands, share slots and barriers.
+  static bool canShare(const Ring &x, const Ring &y) {
+    if (x.staged.size() != y.staged.size())
+      return false;
+    for (auto [a, b] : llvm::zip(x.staged, y.staged))
+      if (tile::AllocOp(a.alloc).getType() != tile::AllocOp(b.alloc).getType())
+        return false;
+    Operation *loop = x.loop, *other = y.loop;
+    for (Operation *up = loop->getParentOp(); up; up = up->getParentOp())
+      if (auto branch = dyn_cast<scf::IfOp>(up); branch && branch->isProperAncestor(other))
+        return branch.getThenRegion().isAncestor(loop->getParentRegion()) !=
+               branch.getThenRegion().isAncestor(other->getParentRegion());
+    return false;
+  }
+
+  // Buffers of the epilogue come after the ring and may take its place.
+  bool fits(const tessera::Target &chip) {
+    int64_t slot = 0, before = 128;
+    for (Staged &staged : rings.front().staged)
+      slot += (gpu::slotBytes(staged.alloc.getType()) + 1023) / 1024 * 1024;
+    while (slots > 1 && before + slots * slot > chip.gpu.sharedBytes)
+      --slots;
+    return slots > 1;
+  }
+
+  void split() {
+    func::FuncOp kernel = getOperation();
+    Block &body = kernel.getBody().front();
+    last = nullptr;
+    for (auto program : body.getOps<tile::ProgramOp>())
+      last = program;
+    SmallVector<Operation *> rest;
+    for (auto it = last ? std::next(last->getIterator()) : body.begin(); &*it != body.getTerminator(); ++it)
+      rest.push_back(&*it);
+    OpBuilder b(rest.front());
+    Location loc = rings.front().loop.getLoc();
+    for (Staged &staged : rings.front().staged) {
+      tile::SharedType one = staged.alloc.getType();
+      buffers.push_back(tile::AllocOp::create(
+          b, loc, tile::SharedType::get(one.getContext(), slots, one.getShape(), one.getElementType()), IntegerAttr()));
+    }
+    barriers = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, {2 * slots}, b.getI64Type()),
+                                     IntegerAttr());
+    barriers->setAttr(tile::keptAttr, b.getUnitAttr());
+    tile::InitBarriersOp::create(b, loc, barriers, slots);
+    Value producer = tile::IsProducerOp::create(b, loc, b.getI1Type(), false);
+    auto roles = scf::IfOp::create(b, loc, producer, /*withElseRegion=*/true);
+
+    int64_t warps = kernel->getAttrOfType<IntegerAttr>(tile::warpsAttr).getInt(), producers = warps > 4 ? 4 : 1;
+    b.setInsertionPointToStart(roles.thenBlock());
+    if (producers == 4)
+      tile::SetRegistersOp::create(b, loc, producerRegisters, false);
+    auto elected =
+        scf::IfOp::create(b, loc, tile::IsProducerOp::create(b, loc, b.getI1Type(), true), /*withElseRegion=*/false);
+    b.setInsertionPointToStart(elected.thenBlock());
+    produce(body, b, IRMapping());
+
+    b.setInsertionPointToStart(roles.elseBlock());
+    if (producers == 4) {
+      int64_t left = registersOfSm - 128 * producerRegisters;
+      tile::SetRegistersOp::create(b, loc, std::min(left / (32 * warps) / 8 * 8, mostRegisters), true);
+    }
+    for (Operation *op : rest)
+      op->moveBefore(roles.elseBlock()->getTerminator());
+    kernel->setAttr(tile::producersAttr, b.getI64IntegerAttr(producers));
+    kernel->setAttr(tile::mapsAttr, b.getArrayAttr(maps));
+  }
+
+  // The value again, for the producer. What comes before the roles part is there already.
+  Value again(Value value, OpBuilder &b, IRMapping &map) {
+    if (Value known = map.lookupOrNull(value))
+      return known;
+    Operation *op = value.getDefiningOp();
+    if (!op || isa<tile::ProgramOp>(op))
+      return value;
+    if (last && op->getBlock() == last->getBlock() && op->isBeforeInBlock(last))
+      return value;
+    for (Value operand : op->getOperands())
+      map.map(operand, again(operand, b, map));
+    return b.clone(*op, map)->getResult(cast<OpResult>(value).getResultNumber());
+  }
+
+  bool holdsRing(Region &region) {
+    return llvm::any_of(rings, [&](Ring &ring) { return region.isAncestor(ring.loop->getParentRegion()); });
+  }
+
+  // Each scope has its own map: what is computed in a branch is not seen behind it.
+  void produce(Block &block, OpBuilder &b, IRMapping map) {
+    for (Operation &op : block) {
+      auto ring = llvm::find_if(rings, [&](Ring &r) { return r.loop == &op; });
+      if (ring != rings.end())
+        produceSteps(*ring, b, map);
+      auto branch = dyn_cast<scf::IfOp>(op);
+      if (!branch || (!holdsRing(branch.getThenRegion()) && !holdsRing(branch.getElseRegion())))
+        continue;
+      bool otherwise = holdsRing(branch.getElseRegion());
+      auto made = scf::IfOp::create(b, op.getLoc(), again(branch.getCondition(), b, map), otherwise);
+      OpBuilder inner = OpBuilder::atBlockBegin(made.thenBlock());
+      produce(*branch.thenBlock(), inner, map);
+      if (otherwise) {
+        inner.setInsertionPointToStart(made.elseBlock());
+        produce(*branch.elseBlock(), inner, map);
+      }
+    }
+  }
+
+  void produceSteps(Ring &ring, OpBuilder &b, IRMapping map) {
+    Location loc = ring.loop.getLoc();
+    Value lower = again(ring.loop.getLowerBound(), b, map), upper = again(ring.loop.getUpperBound(), b, map),
+          step = again(ring.loop.getStep(), b, map);
+    // Nobody has filled a slot yet: the phase before the first counts as complete.
+    SmallVector<Value> start{constant(b, loc, 0), constant(b, loc, 1)};
+    auto made = scf::ForOp::create(
+        b, loc, lower, upper, step, start, [&](OpBuilder &inner, Location, Value at, ValueRange state) {
+          map.map(ring.loop.getInductionVar(), at);
+          Value index = state[0], parity = state[1];
+          tile::AwaitOp::create(inner, loc, barriers, index, parity, slots);
+          int64_t bytes = 0;
+          for (Staged &staged : ring.staged) {
+            auto type = cast<RankedTensorType>(staged.load.getType());
+            bytes += type.getNumElements() * gpu::elementBytes(type);
+          }
+          tile::ExpectOp::create(inner, loc, barriers, index, bytes);
+          for (auto [staged, buffer] : llvm::zip(ring.staged, buffers)) {
+            SmallVector<Value> origin;
+            for (Value position : staged.origin)
+              origin.push_back(position ? again(position, inner, map)
+                                        : arith::ConstantIndexOp::create(inner, loc, 0).getResult());
+            tile::TensorCopyOp::create(inner, staged.load.getLoc(), mapNumber(staged.map), origin, buffer,
+                                       slotOf(inner, loc, index, buffer), barriers, index);
+          }
+          auto [nextIndex, nextParity] = following(inner, loc, index, parity, ring.dot ? slots - 1 : 0);
+          scf::YieldOp::create(inner, loc, ValueRange{nextIndex, nextParity});
+        });
+    b.setInsertionPointAfter(made);
+  }
+
+  int64_t mapNumber(ArrayRef<int64_t> map) {
+    Attribute entry = DenseI64ArrayAttr::get(&getContext(), map);
+    auto found = llvm::find(maps, entry);
+    int64_t number = found - maps.begin();
+    if (found == maps.end())
+      maps.push_back(entry);
+    return number;
+  }
+
+  static Value constant(OpBuilder &b, Location loc, int64_t value) {
+    return arith::ConstantIntOp::create(b, loc, b.getI32Type(), value);
+  }
+  static Value slotOf(OpBuilder &b, Location loc, Value index, tile::AllocOp buffer) {
+    return arith::MulIOp::create(b, loc, index, constant(b, loc, gpu::slotBytes(buffer.getType())));
+  }
+  // Slot and parity of the next step: parity changes where slot `changing` comes.
+  std::pair<Value, Value> following(OpBuilder &b, Location loc, Value index, Value parity, int64_t changing) {
+    auto is = [&](Value slot, int64_t number) -> Value {
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, slot, constant(b, loc, number));
+    };
+    Value next = arith::AddIOp::create(b, loc, index, constant(b, loc, 1)), over = is(next, slots);
+    Value changed = arith::XOrIOp::create(b, loc, parity, constant(b, loc, 1));
+    return {arith::SelectOp::create(b, loc, over, constant(b, loc, 0), next),
+            arith::SelectOp::create(b, loc, changing ? is(next, changing) : over, changed, parity)};
+  }
+
+  void consume(Ring &ring) {
+    IRRewriter b(&getContext());
+    Location loc = ring.loop.getLoc();
+    b.setInsertionPoint(ring.loop);
+    SmallVector<Value> first{constant(b, loc, 0), constant(b, loc, 0)};
+    if (ring.dot)
+      first.push_back(constant(b, loc, slots - 1));
+    Value index, parity, freed;
+    auto made = ring.loop.replaceWithAdditionalYields(b, first, /*replaceInitOperandUsesInLoop=*/false,
+                                                      [&](OpBuilder &inner, Location, ArrayRef<BlockArgument> added) {
+                                                        index = added[0], parity = added[1],
+                                                        freed = ring.dot ? Value(added[2]) : index;
+                                                        auto [nextIndex, nextParity] =
+                                                            following(inner, loc, index, parity, 0);
+                                                        SmallVector<Value> next{nextIndex, nextParity};
+                                                        if (ring.dot)
+                                                          next.push_back(index);
+                                                        return next;
+                                                      });
+    ring.loop = cast<scf::ForOp>(made->getOperation());
+    b.setInsertionPointToStart(ring.loop.getBody());
+    tile::AwaitOp::create(b, loc, barriers, index, parity, 0);
+    for (auto [staged, buffer] : llvm::zip(ring.staged, buffers)) {
+      b.setInsertionPoint(staged.read);
+      staged.read.getBufferMutable().assign(buffer);
+      staged.read.getSlotMutable().assign(slotOf(b, loc, index, buffer));
+      staged.store.erase();
+      staged.load.erase();
+      staged.alloc.erase();
+    }
+    b.setInsertionPoint(ring.loop.getBody()->getTerminator());
+    if (ring.dot) // the wgmma of the step before is waited for behind this step's
+      ring.dot->setAttr(tile::pendingAttr, b.getI64IntegerAttr(1));
+    tile::ArriveOp::create(b, loc, barriers, freed, slots);
+    if (ring.dot) {
+      b.setInsertionPointAfter(ring.loop);
+      Value sums = ring.loop.getResult(ring.sums);
+      auto settled = tile::SettleOp::create(b, loc, sums.getType(), sums);
+      sums.replaceAllUsesExcept(settled.getResult(), settled);
+    }
+    ring.loop.emitRemark() << "specialized: a warp copies " << ring.staged.size() << " operands by tensor maps, "
+                           << slots << " slots";
+  }
+};
+
+} // namespace

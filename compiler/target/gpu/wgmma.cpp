@@ -1,0 +1,68 @@
+#include "compiler/target/gpu/wgmma.h"
+#include "compiler/layout/swizzle.h"
+#include "compiler/target/gpu/shape.h"
+#include <array>
+
+using namespace mlir;
+
+namespace tessera::gpu {
+
+static constexpr std::array rows = {
+    WgmmaOp{"f32.f16.f16", f16, f16, 16, true, 8},      WgmmaOp{"f32.bf16.bf16", bf16, bf16, 16, true, 8},
+    WgmmaOp{"f32.e4m3.e4m3", e4m3, e4m3, 32, false, 8}, WgmmaOp{"f32.e5m2.e5m2", e5m2, e5m2, 32, false, 8},
+    WgmmaOp{"s32.s8.s8", i8, i8, 32, false, 16},        WgmmaOp{"s32.s8.u8", i8, u8, 32, false, 16},
+    WgmmaOp{"s32.u8.s8", u8, i8, 32, false, 16},        WgmmaOp{"s32.u8.u8", u8, u8, 32, false, 16},
+};
+
+// Whether the operand's rows in shared memory are such as a descriptor tells of, once transposes are taken off.
+static bool liesWell(Value operand, int kAxis, bool anyMajor) {
+  while (auto trans = operand.getDefiningOp<tile::TransOp>())
+    operand = trans.getValue(), kAxis = 1 - kAxis;
+  auto type = cast<RankedTensorType>(operand.getType());
+  int64_t pitch = type.getDimSize(1) * elementBytes(type);
+  return (kAxis == 1 || anyMajor) && type.getDimSize(0) % 8 == 0 &&
+         (pitch == 32 || pitch == 64 || pitch % Swizzle::waveBytes == 0);
+}
+
+const WgmmaOp *chooseWgmma(const Target &target, tile::DotOp dot, int warps) {
+  if (!target.has("wgmma") || warps % 4)
+    return nullptr;
+  const MmaOp *mma = chooseMma(target, dot);
+  auto row = llvm::find_if(rows, [&](const WgmmaOp &r) { return mma && mma->lhs == r.lhs && mma->rhs == r.rhs; });
+  if (row == rows.end())
+    return nullptr;
+  auto lhs = cast<RankedTensorType>(dot.getLhs().getType()), rhs = cast<RankedTensorType>(dot.getRhs().getType());
+  bool fits = lhs.getDimSize(0) % (16 * warps) == 0 && lhs.getDimSize(1) % row->k == 0 &&
+              rhs.getDimSize(1) % row->columnStep == 0 && liesWell(dot.getLhs(), 1, row->anyMajor) &&
+              liesWell(dot.getRhs(), 0, row->anyMajor);
+  return fits ? &*row : nullptr;
+}
+
+tile::DotOp wgmmaReader(Value tile) {
+  while (tile.hasOneUse()) {
+    Operation *user = *tile.getUsers().begin();
+    if (auto dot = dyn_cast<tile::DotOp>(user))
+      return isWgmma(dot) ? dot : tile::DotOp();
+    if (!isa<tile::TransOp>(user))
+      return {};
+    tile = user->getResult(0);
+  }
+  return {};
+}
+
+SharedOperand sharedOperand(Value operand) {
+  SharedOperand found;
+  while (auto trans = operand.getDefiningOp<tile::TransOp>())
+    operand = trans.getValue(), found.turned = !found.turned;
+  found.load = operand.getDefiningOp<tile::SharedLoadOp>();
+  return found;
+}
+
+SmallVector<int64_t> panelShape(RankedTensorType tile) {
+  int64_t bytes = elementBytes(tile), inPanel = Swizzle::waveBytes / bytes;
+  if (tile.getDimSize(1) <= inPanel)
+    return SmallVector<int64_t>(tile.getShape());
+  return {tile.getDimSize(1) / inPanel, tile.getDimSize(0), inPanel};
+}
+
+} // namespace tessera::gpu

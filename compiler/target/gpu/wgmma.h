@@ -1,0 +1,44 @@
+// Dots that the four warps of a warpgroup do together (wgmma): which they are, and where in shared memory their
+// operands lie. PTX ISA, "Asynchronous Warpgroup Level Matrix Multiply-Accumulate Operation".
+#pragma once
+#include "compiler/target/gpu/mma.h"
+#include "compiler/tile/layouts.h"
+
+namespace tessera::gpu {
+
+// On a tile.dot (unit): warpgroups do it. Its accumulator lies as that of the mma of one warp does, every warp with 16
+// of a warpgroup's 64 rows; the right operand is read from shared memory, the left one too or from registers.
+inline constexpr llvm::StringLiteral wgmmaAttr = "tile.wgmma";
+inline bool isWgmma(tile::DotOp dot) { return dot->hasAttr(wgmmaAttr); }
+
+// On a tile.barrier (unit): what the threads wrote to shared memory before is visible to wgmma after.
+inline constexpr llvm::StringLiteral proxyAttr = "tile.async_proxy";
+
+// One operation for a pair of operand types.
+struct WgmmaOp {
+  std::string_view types; // accumulator, left, right
+  DType lhs, rhs;
+  int k;
+  bool anyMajor;  // operands may lie with m or n side by side; else only with k
+  int columnStep; // n is a multiple of it, 256 at most
+};
+
+// The row for the dot's operands, or null where `target` has none or its shape does not fit so many warps.
+const WgmmaOp *chooseWgmma(const Target &target, tile::DotOp dot, int warps);
+
+// The wgmma dot that is the only reader of the tile, through transposes; null where there is none.
+tile::DotOp wgmmaReader(mlir::Value tile);
+
+// What a wgmma dot reads from shared memory; null: the operand is in registers. `turned`: an odd number of transposes
+// lies between.
+struct SharedOperand {
+  tile::SharedLoadOp load;
+  bool turned = false;
+};
+SharedOperand sharedOperand(mlir::Value operand);
+
+// The shape of the buffer for a tile that wgmma reads: itself, or [panels, rows, columns] where a row has more than the
+// 128 bytes that a swizzle covers.
+llvm::SmallVector<int64_t> panelShape(mlir::RankedTensorType tile);
+
+} // namespace tessera::gpu

@@ -1,0 +1,83 @@
+// Products that Hopper's warpgroups multiply (wgmma), their operands brought by tensor maps or by the threads, against
+// the oracle: whole tiles, ragged ones, rows that are not aligned, steps fewer and more than the ring has slots.
+#include "compiler/compile.h"
+#include "ops/gemm.h"
+#include "ops/reference/error.h"
+#include "ops/reference/formats.h"
+#include "ops/reference/reference.h"
+#include "tests/conformance/harness.h"
+#include <gtest/gtest.h>
+
+using namespace tessera;
+using namespace tessera::conformance;
+using reference::MatmulShape;
+
+namespace {
+
+const Target &hopper() { return **findTarget("h100"); }
+
+std::string text(MatmulShape s) { return std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k); }
+std::vector<float> rounded(DType dtype, std::vector<float> values) {
+  return reference::decode(dtype, reference::encode(dtype, values));
+}
+// B as a `transposed` gemm takes it.
+std::vector<float> turned(const std::vector<float> &b, MatmulShape s) {
+  std::vector<float> rows(b.size());
+  for (int64_t k = 0; k < s.k; ++k)
+    for (int64_t n = 0; n < s.n; ++n)
+      rows[size_t(n * s.k + k)] = b[size_t(k * s.n + n)];
+  return rows;
+}
+
+void check(ops::Gemm op, MatmulShape s, ops::Gemm::Config config) {
+  std::vector<float> a = rounded(op.in, randomFloats(s.m * s.k, 1)), b = rounded(op.in, randomFloats(s.k * s.n, 2));
+  Argument c = Argument::out(op.out, {s.m, s.n});
+  ASSERT_TRUE(
+      launch(hopper(), trace(op, config),
+             {Argument::in(op.in, {s.m, s.k}, a),
+              op.transposed ? Argument::in(op.in, {s.n, s.k}, turned(b, s)) : Argument::in(op.in, {s.k, s.n}, b), c}));
+  EXPECT_LE(reference::nmse(c.floats(), reference::gemm<double>(s, widen(a), widen(b))), 1e-6)
+      << name(op.in) << " " << text(s) << (op.transposed ? " transposed" : "") << " " << configText(config);
+}
+
+constexpr MatmulShape shapes[] = {{128, 256, 256}, {200, 264, 72}, {64, 24, 640},
+                                  {33, 40, 8},     {129, 67, 70},  {1, 1, 1}};
+
+TEST(Warpgroup, DefaultsAgreeWithTheOracle) {
+  for (DType dtype : {f16, bf16})
+    for (bool transposed : {false, true})
+      for (MatmulShape s : shapes) {
+        ops::Gemm op{.in = dtype, .out = f32, .transposed = transposed};
+        check(op, s, op.defaultConfig(hopper(), 128));
+      }
+}
+
+// Rows of 32, 64 and 128 bytes, two panels of them, one and two warpgroups.
+TEST(Warpgroup, AnyTileAgreesWithTheOracle) {
+  for (bool transposed : {false, true})
+    for (ops::Gemm::Config config : {ops::Gemm::Config{64, 64, 16}, {64, 32, 32}, {128, 128, 64}, {128, 256, 128}})
+      check({.in = f16, .out = f32, .transposed = transposed}, {200, 264, 200}, config);
+}
+
+TEST(Warpgroup, EightBitFloatsAgreeWithTheOracle) {
+  for (DType dtype : {e4m3, e5m2})
+    for (MatmulShape s : {MatmulShape{128, 128, 256}, {70, 48, 144}, {33, 17, 50}}) {
+      ops::Gemm op{.in = dtype, .out = f32, .transposed = true};
+      check(op, s, op.defaultConfig(hopper(), 128));
+    }
+}
+
+// Which instructions the two entries are made of.
+TEST(Warpgroup, AlignedProductsComeByTensorMaps) {
+  ops::Gemm op{.in = f16, .out = f16};
+  Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();
+  size_t aligned = artifact.bytes.find(".entry " + artifact.alignedEntry);
+  ASSERT_NE(aligned, std::string::npos);
+  EXPECT_EQ(artifact.tensorMaps.size(), 2u);
+  EXPECT_NE(artifact.bytes.find("wgmma.mma_async", aligned), std::string::npos);
+  EXPECT_NE(artifact.bytes.find("cp.async.bulk.tensor", aligned), std::string::npos);
+  EXPECT_EQ(artifact.bytes.find("mma.sync"), std::string::npos);
+  EXPECT_LT(artifact.bytes.find("wgmma.mma_async"), aligned); // the general entry multiplies so too
+}
+
+} // namespace
