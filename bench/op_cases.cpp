@@ -30,7 +30,7 @@ std::vector<Sizes> casesOf(const ops::OpInfo &op) {
         {{"queries", 256}, {"slots", 16}, {"pages", 16}}}},
       {"rms_norm", {{{"T", 1}}, {}, {{"T", 64}, {"residual", 1}}}},
       {"quantize", {{{"T", 1}, {"D", 576}}, {}}},
-      {"silu_and_mul", {{{"T", 1}}, {}}},
+      {"silu_and_mul", {{{"T", 1}}, {{"T", 1}, {"group", 32}}, {}}},
       {"rope", {{{"T", 1}}, {}}},
       {"kv_append", {{{"T", 1}}, {}}},
       {"embedding", {{{"T", 1}}, {}}},

@@ -15,7 +15,7 @@ Codes quantized(Tile value) {
   return {code, where(tiny, 0.0, d), reduceSum(code, 1)};
 }
 
-CodeRows::CodeRows(Kernel &k, Dim T, Dim D, int group, const CodeNames &names)
+CodeRows::CodeRows(Kernel &k, Dim T, Dim D, int group, const RowNames &names)
     : codes(k.out(names.codes, i8, {T, D})), scale(k.out(names.scale, f32, {T, D / group})),
       sum(k.out(names.sum, i32, {T, D / group})), group(group) {}
 
@@ -25,6 +25,17 @@ void CodeRows::store(Range t, Range j, Tile value) const {
   dsl::store(codes(t, j), reshape(q.code, {rows, columns}).to(i8));
   dsl::store(scale(t, j / group), reshape(q.scale, {rows, groups}));
   dsl::store(sum(t, j / group), reshape(q.sum, {rows, groups}));
+}
+
+RowOutput::RowOutput(Kernel &k, Dim T, Dim D, int group, DType plain, const RowNames &names) : plain(plain) {
+  if (group)
+    codes.emplace(k, T, D, group, names);
+  else
+    y = k.out(names.plain, plain, {T, D});
+}
+
+void RowOutput::store(Range t, Range j, Tile value) const {
+  codes ? codes->store(t, j, value) : dsl::store(y(t, j), value.to(plain));
 }
 
 HeadOutput::HeadOutput(Kernel &k, const std::array<Size, 3> &of, int headDim, int group, DType plain)

@@ -2,6 +2,7 @@
 #pragma once
 #include "dsl/dsl.h"
 #include <array>
+#include <optional>
 #include <string>
 
 namespace tessera::ops {
@@ -19,17 +20,29 @@ struct Codes {
 Codes quantized(dsl::Tile value);
 
 // Outputs of rows in 8 bits: codes i8 [T, D], scale f32 [T, D/group], sum i32 [T, D/group].
-struct CodeNames {
-  dsl::Name codes = "codes", scale = "scale", sum = "sum";
+struct RowNames {
+  dsl::Name codes = "codes", scale = "scale", sum = "sum", plain = "y";
 };
 struct CodeRows {
-  CodeRows(dsl::Kernel &k, dsl::Dim T, dsl::Dim D, int group, const CodeNames &names = {});
+  CodeRows(dsl::Kernel &k, dsl::Dim T, dsl::Dim D, int group, const RowNames &names = {});
   // Columns j, whole groups, of row t.
   void store(dsl::Range t, dsl::Range j, dsl::Tile value) const;
 
 private:
   dsl::Tensor codes, scale, sum;
   int group;
+};
+
+// What a row kernel leaves: rows of type `plain` [T, D], or with group > 0, a divisor of D, the same in 8 bits.
+struct RowOutput {
+  RowOutput(dsl::Kernel &k, dsl::Dim T, dsl::Dim D, int group, DType plain = f32, const RowNames &names = {});
+  // Columns j of row t, whole groups where there are groups.
+  void store(dsl::Range t, dsl::Range j, dsl::Tile value) const;
+
+private:
+  std::optional<CodeRows> codes;
+  dsl::Tensor y;
+  DType plain;
 };
 
 // What attention leaves: o of type `plain` [batch, queries, heads, headDim], or with group > 0, a divisor of headDim,

@@ -115,17 +115,11 @@ void QuantMatmul::define(Kernel &k, const Config &c) const {
     product = std::make_unique<DenseProduct>(k, weight, M, N, K, c.bk);
 
   if (gate) {
-    std::optional<CodeRows> quantized;
-    Tensor C;
-    if (group)
-      quantized.emplace(k, M, N / 2, group, CodeNames{"yCodes", "yScale", "ySum"});
-    else
-      C = k.out("C", f32, {M, N / 2});
+    RowOutput C(k, M, N / 2, group, f32, {"yCodes", "yScale", "ySum", "C"});
     auto [w, m] = k.parallel(blocks(N, 2 * turn), blocks(M, c.bm));
     Tile gates = (*product)(m, Range(w.origin, w.bound, turn, w.limit));
     Tile ups = (*product)(m, Range(w.origin + turn, w.bound, turn, w.limit));
-    Tile value = activate(*gate, gates) * ups;
-    return quantized ? quantized->store(m, w / 2, value) : store(C(m, w / 2), value);
+    return C.store(m, w / 2, activate(*gate, gates) * ups);
   }
 
   Tensor b = bias ? k.in("bias", f32, {N}) : Tensor();

@@ -1,6 +1,5 @@
 #include "ops/rms_norm.h"
 #include "ops/codes.h"
-#include <optional>
 
 namespace tessera::ops {
 using namespace dsl;
@@ -29,12 +28,7 @@ void RmsNorm::define(Kernel &k, const Config &c) const {
   Tensor x = k.in("x", f32, {T, D});
   Tensor r = residual ? k.inOut("r", f32, {T, D}) : x;
   Tensor w = k.in("w", f32, {D});
-  std::optional<CodeRows> codes;
-  Tensor y;
-  if (group)
-    codes.emplace(k, T, D, group);
-  else
-    y = k.out("y", out, {T, D});
+  RowOutput y(k, T, D, group, out);
   double largest = largestCode(out);
   Tensor rowScale = largest ? k.out("scale", f32, {T}) : Tensor();
   Tile eps = k.scalar("eps", f32);
@@ -49,12 +43,9 @@ void RmsNorm::define(Kernel &k, const Config &c) const {
     }
     return v;
   };
-  auto store = [&](Range j, const Tile &normed) {
-    codes ? codes->store(t, j, normed) : dsl::store(y(t, j), normed.to(out));
-  };
   if (!largest) {
     Tile scale = rmsScale(D, D, c.bd, eps, value);
-    loop(blocks(D, c.bd), [&](Range j) { store(j, load(r(t, j)) * scale * weight(j)); });
+    loop(blocks(D, c.bd), [&](Range j) { y.store(t, j, load(r(t, j)) * scale * weight(j)); });
     return;
   }
   auto [squares, most] =
@@ -64,11 +55,11 @@ void RmsNorm::define(Kernel &k, const Config &c) const {
       });
   Tile top = reduceMax(most, 1), tiny = top < 0x1p-100; // dividing by a subnormal could leave the codes' range
   Tile scale = rsqrt(reduceSum(squares, 1) / D + eps) * (top / largest);
-  dsl::store(rowScale(t), reshape(where(tiny, 0.0, scale), {1}));
+  store(rowScale(t), reshape(where(tiny, 0.0, scale), {1}));
   Tile toCode = where(tiny, 0.0, largest / where(tiny, 1.0, top));
   loop(blocks(D, c.bd), [&](Range j) {
     Tile code = load(r(t, j)) * weight(j) * toCode;
-    dsl::store(y(t, j), out == i8 ? roundHalfEven(code).to(i32).to(i8) : code.to(out));
+    y.store(t, j, out == i8 ? roundHalfEven(code).to(i32) : code);
   });
 }
 

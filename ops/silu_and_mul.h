@@ -1,25 +1,20 @@
 // SiluAndMul: the gate of a SwiGLU feed-forward layer.
 #pragma once
-#include "dsl/dsl.h"
-#include "ops/catalogue.h"
+#include "ops/act_and_mul.h"
 
 namespace tessera::ops {
 
-// x f32 [T, 2d], gates first -> y f32 [T, d]: y[i] = x[i] / (1 + exp(-x[i])) · x[d + i].
-struct SiluAndMul {
+// As ActAndMul, with f(g) = g / (1 + exp(-g)).
+struct SiluAndMul : ActAndMul {
   static constexpr std::string_view name = "silu_and_mul";
+  int group = 0; // values that share a scale; 0: y is f32
 
-  struct Config {
-    int bd = 128; // columns a program takes
-    template <class F> void fields(F &&f) { f("bd", bd); }
-  };
-  Config defaultConfig(const Target &target) const { return {.bd = stepAlongRows(target, 8)}; }
-  void define(dsl::Kernel &k, const Config &c) const;
+  Config defaultConfig(const Target &target) const { return ActAndMul::defaultConfig(target, group); }
+  void define(dsl::Kernel &k, const Config &c) const { ActAndMul::define(k, c, Activation::silu, group); }
 
-  static constexpr DType dtypes[] = {f32};
-  static Sizes sizes() { return {{"T", 64}, {"d", 1536}}; }
-  static SiluAndMul of(DType, const Sizes &) { return {}; }
-  Cost cost(const Sizes &sizes) const;
+  static Sizes sizes() { return {{"T", 64}, {"d", 1536}, {"group", 0}}; }
+  static SiluAndMul of(DType, const Sizes &sizes) { return {.group = int(at(sizes, "group"))}; }
+  Cost cost(const Sizes &sizes) const { return ActAndMul::cost(sizes, 5, group); }
 };
 
 } // namespace tessera::ops

@@ -170,15 +170,10 @@ Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, con
 }
 
 Activation GraphBuilder::feedForward(const FeedForwardWeights &w, Source normed) {
-  MatmulKey key = gateUpProduct(w, p.config);
-  Operands outputs;
-  Source hidden = source(T, p.config.feedForward, key.group, outputs);
-  if (key.gated) {
-    product(key, normed, w.gateUp, outputs);
-  } else {
-    Activation gateUp = matmul(normed, w.gateUp);
-    builder.launch(p.kernels.extra.gate, {gateUp, *hidden.x});
-  }
+  Operands operands = {matmul(normed, w.gateUp)};
+  int group = groupOf(w.down.dtype());
+  Source hidden = source(T, p.config.feedForward, group, operands);
+  builder.launch(p.kernels.gate.at(group), std::move(operands));
   return norm(matmul(hidden, w.down), w.postNorm);
 }
 

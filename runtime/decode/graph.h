@@ -63,9 +63,9 @@ struct GraphParts {
   int64_t context; // longest sequence
 };
 
-// Ten launches a layer: norm (with the residual sum before it) -> q, k and v in one product -> norms of heads, rope
-// and append -> attention -> o -> norm -> gate and up -> activation -> quantize -> down; where the next product has
-// quantized weights, a norm or attention leaves 8-bit codes itself. Weights of several types in one place, norms
+// Nine launches a layer: norm (with the residual sum before it) -> q, k and v in one product -> norms of heads, rope
+// and append -> attention -> o -> norm -> gate and up -> activation -> down; where the next product has quantized
+// weights, a norm, attention or the activation leaves 8-bit codes itself. Weights of several types in one place, norms
 // after and caps add launches; what a family does not have launches nothing. Sources: llama.cpp's graphs, and
 // modeling_<family>.py of Hugging Face's transformers.
 Result<Step> buildStep(const Device &device, const GraphParts &parts, const StepShape &shape);

@@ -49,7 +49,7 @@ private:
 struct Wanted {
   std::set<MatmulKey> products;
   std::set<AttentionKey> attention;
-  std::set<int> norms, quantize;
+  std::set<int> norms, gates, quantize;
 
   // A norm or activation before these weights: codes from the norm itself, or quantized for each group.
   void source(std::span<const Buffer> weights) {
@@ -82,10 +82,8 @@ Wanted wantedBy(const model::ModelConfig &config, const Weights &weights) {
       wanted.plain(attention.o);
     wanted.products.insert(outputProduct(attention));
     wanted.source(feedForward.gateUp);
-    MatmulKey gateUp = gateUpProduct(feedForward, config);
-    wanted.products.insert(gateUp);
-    if (gateUp.group == 0)
-      wanted.plain(feedForward.down);
+    wanted.products.insert({feedForward.gateUp.dtype()});
+    wanted.gates.insert(groupOf(feedForward.down.dtype()));
     wanted.products.insert({feedForward.down.dtype()});
   }
   if (config.family->norms.post)
@@ -112,12 +110,6 @@ std::vector<MatmulKey> qkvProducts(const AttentionWeights &w) {
 
 MatmulKey outputProduct(const AttentionWeights &w) { return {.weight = w.o.dtype(), .bias = bool(w.oBias)}; }
 
-MatmulKey gateUpProduct(const FeedForwardWeights &w, const model::ModelConfig &config) {
-  if (!takesTurns(config.feedForward))
-    return {.weight = w.gateUp.dtype()};
-  return {.weight = w.gateUp.dtype(), .gated = true, .group = groupOf(w.down.dtype())};
-}
-
 AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &config, int64_t layer) {
   int group = groupOf(w.o.dtype());
   return {config.windowed(layer), group && config.attention.headDim % group == 0 ? group : 0};
@@ -135,9 +127,7 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
   for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
     WideKernels &wide = rows == 1 ? kernels.one : kernels.many;
     for (const MatmulKey &key : wanted.products) {
-      ops::QuantMatmul matmul{.weight = key.weight, .bias = key.bias, .slice = key.slice, .group = key.group};
-      if (key.gated)
-        matmul.gate = silu ? ops::Activation::silu : ops::Activation::geluTanh;
+      ops::QuantMatmul matmul{.weight = key.weight, .bias = key.bias, .slice = key.slice};
       TESSERA_TRY(batch.add(wide.matmul[key], matmul, matmul.defaultConfig(target, rows)));
     }
     for (const AttentionKey &key : wanted.attention) {
@@ -167,11 +157,11 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
     TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
   TESSERA_TRY(batch.add(kernels.ropeAppend, ops::RopeAppend{heads, kvHeads, headDim, rotaryDim, config.rope.interleaved,
                                                             config.family->norms.heads, page, f16, cache.keyColumns}));
-  if (!takesTurns(config.feedForward)) {
+  for (int group : wanted.gates) {
     if (silu)
-      TESSERA_TRY(batch.add(kernels.extra.gate, ops::SiluAndMul{}));
+      TESSERA_TRY(batch.add(kernels.gate[group], ops::SiluAndMul{.group = group}));
     else
-      TESSERA_TRY(batch.add(kernels.extra.gate, ops::GeluAndMul{.tanh = true}));
+      TESSERA_TRY(batch.add(kernels.gate[group], ops::GeluAndMul{.tanh = true, .group = group}));
   }
   if (config.family->scaledEmbedding)
     TESSERA_TRY(batch.add(kernels.extra.scale, ops::Scale{}));

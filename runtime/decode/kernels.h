@@ -17,11 +17,10 @@ inline int groupOf(DType weight) { return isQuantized(weight) ? info(weight).pac
 // The same of several weights that read one input; 0 where they differ.
 int groupOf(std::span<const Buffer> weights);
 
-// Which product: ops::QuantMatmul's options, the gate being the model's.
+// Which product: ops::QuantMatmul's options.
 struct MatmulKey {
   DType weight;
-  bool bias = false, slice = false, gated = false;
-  int group = 0;
+  bool bias = false, slice = false;
   auto operator<=>(const MatmulKey &) const = default;
 };
 struct AttentionKey {
@@ -34,7 +33,6 @@ struct AttentionKey {
 // What the layers of a model ask for; the graph launches by these keys, and these keys are compiled.
 std::vector<MatmulKey> qkvProducts(const AttentionWeights &w);
 MatmulKey outputProduct(const AttentionWeights &w);
-MatmulKey gateUpProduct(const FeedForwardWeights &w, const model::ModelConfig &config);
 AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &config, int64_t layer);
 
 // Kernels whose configuration depends on the width.
@@ -46,7 +44,7 @@ struct WideKernels {
 
 // What some models need beside the rest; the others leave it empty.
 struct ExtraKernels {
-  LoadedKernel gate, scale, softCap;
+  LoadedKernel scale, softCap;
 };
 
 // The greedy choice: in parts of so many columns and their merge, or of whole rows where there is one part.
@@ -57,8 +55,8 @@ struct ChoiceKernels {
 
 struct Kernels {
   LoadedKernel embedding, ropeAppend;
-  std::map<int, LoadedKernel> norm, addNorm; // by the group of the codes that they leave, 0 for f32
-  std::map<int, LoadedKernel> quantize;      // by the values that share a scale
+  std::map<int, LoadedKernel> norm, addNorm, gate; // by the group of the codes that they leave, 0 for f32
+  std::map<int, LoadedKernel> quantize;            // by the values that share a scale
   ChoiceKernels choice;
   ExtraKernels extra;
   WideKernels one, many;

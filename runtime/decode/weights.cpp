@@ -241,16 +241,12 @@ private:
       return {{block + "attn_qkv" + suffix, query + 2 * key}};
     return {{block + "attn_q" + suffix, query}, {block + "attn_k" + suffix, key}, {block + "attn_v" + suffix, key}};
   }
-  // Gate and up projection, row blocks by turns or one after the other. A fused tensor has the gate first.
+  // Gate and up projection, one below the other. A fused tensor has the gate first.
   std::vector<Loader::Part> gateUp() const {
-    int64_t inner = config.feedForward, turn = takesTurns(inner) ? int64_t(ops::QuantMatmul::turn) : inner;
-    bool fused = config.layout.fusedGateUp;
-    std::vector<Loader::Part> parts;
-    for (int64_t row = 0; row < inner; row += turn)
-      for (int64_t half : {0, 1})
-        parts.push_back({block + (fused || half ? "ffn_up.weight" : "ffn_gate.weight"), fused ? 2 * inner : inner,
-                         fused ? half * inner + row : row, turn});
-    return parts;
+    int64_t inner = config.feedForward;
+    if (config.layout.fusedGateUp)
+      return {{block + "ffn_up.weight", 2 * inner}};
+    return {{block + "ffn_gate.weight", inner}, {block + "ffn_up.weight", inner}};
   }
 
   Loader &load;

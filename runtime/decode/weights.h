@@ -1,6 +1,5 @@
 // Weights: a model's tensors on a device, in the layouts that the kernels read.
 #pragma once
-#include "ops/quant_matmul.h"
 #include "ops/rope_tables.h"
 #include "runtime/device.h"
 #include "runtime/model/config.h"
@@ -20,13 +19,9 @@ struct AttentionWeights {
   Buffer qNorm, kNorm; // [headDim], of every head
   Buffer postNorm;
 };
-// Whether the rows of gate and up projection take turns, as a gated product reads them (ops/quant_matmul.h). Not where
-// one row waits for memory: it reads two panels side by side, 1.4 times as long as panel after panel.
-constexpr bool gateInProduct = false;
-inline bool takesTurns(int64_t feedForward) { return gateInProduct && feedForward % ops::QuantMatmul::turn == 0; }
 struct FeedForwardWeights {
   Buffer norm;
-  Buffer gateUp; // [2 * feedForward, hidden]: in turns, or the gate's rows and then the up projection's
+  Buffer gateUp; // [2 * feedForward, hidden]: the gate's rows, then the up projection's
   Buffer down;
   Buffer postNorm;
 };

@@ -86,6 +86,34 @@ TEST_P(FusedTest, NormsLeaveCodes) {
       }
 }
 
+// Against the gate and the quantization one after the other, bit for bit, and against the oracle.
+TEST_P(FusedTest, GatesLeaveCodes) {
+  auto check = [&](const auto &plain, const auto &fused, const std::vector<float> &x, int64_t d,
+                   const std::vector<double> &oracle) {
+    int64_t rows = int64_t(x.size()) / (2 * d), group = fused.group;
+    Argument in = Argument::in(f32, {rows, 2 * d}, x), y = Argument::out(f32, {rows, d});
+    CodeArguments q(rows, d, group);
+    run(plain, {in, y});
+    run(fused, {in, q.codes, q.scale, q.sum});
+    std::string what = std::string(fused.name) + " of " + std::to_string(d) + " columns in " + std::to_string(group);
+    expectCodes(q, y.floats(), d, group, what);
+    expectNearCodes(q, {oracle.begin(), oracle.end()}, d, group, what);
+  };
+  for (auto [rows, d] : {std::pair<int64_t, int64_t>{1, 1536}, {7, 160}, {2, 32}, {33, 288}})
+    for (int group : {16, 32}) {
+      std::vector<float> x = randomFloats(rows * d * 2, 9, 3);
+      check(ops::SiluAndMul{}, ops::SiluAndMul{.group = group}, x, d, reference::siluAndMul<double>(widen(x), d));
+      for (bool tanh : {false, true})
+        check(ops::GeluAndMul{.tanh = tanh}, ops::GeluAndMul{.tanh = tanh, .group = group}, x, d,
+              reference::geluAndMul(widen(x), d, tanh));
+    }
+  std::vector<float> saturated(128, 1.0f); // gates of 32 columns, and of 32 more
+  std::fill_n(saturated.begin(), 31, -1e30f);
+  saturated[31] = 0, saturated[32] = 1e30f;
+  check(ops::SiluAndMul{}, ops::SiluAndMul{.group = 32}, saturated, 64,
+        reference::siluAndMul<double>(widen(saturated), 64));
+}
+
 TEST_P(FusedTest, AttentionLeavesCodes) {
   for (int64_t queries : {1, 3})
     for (int split : {0, 32}) {

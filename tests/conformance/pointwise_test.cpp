@@ -59,7 +59,7 @@ TEST_P(PointwiseTest, GeluAndMul) {
     for (bool tanh : {false, true}) {
       std::vector<float> x = randomFloats(s[0] * s[1] * 2, 9, 3);
       Argument y = Argument::out(f32, s);
-      run(ops::GeluAndMul{tanh}, {Argument::in(f32, {s[0], 2 * s[1]}, x), y});
+      run(ops::GeluAndMul{.tanh = tanh}, {Argument::in(f32, {s[0], 2 * s[1]}, x), y});
       std::vector<double> oracle = reference::geluAndMul(widen(x), s[1], tanh);
       EXPECT_LE(reference::nmse(y.floats(), oracle), 1e-10) << s[0] << " x " << s[1] << (tanh ? " tanh" : "");
     }
