@@ -27,8 +27,68 @@ Status checkOptions(const LoadOptions &options) {
     return invalidArgument("a context cannot have " + std::to_string(options.context) + " tokens");
   if (options.kvPages < 0)
     return invalidArgument("a KV pool cannot have " + std::to_string(options.kvPages) + " pages");
+  if (options.split < 1 || options.split > int64_t(1) << 30)
+    return invalidArgument("a softmax is taken of 1 to 2^30 positions, not of " + std::to_string(options.split));
   if (options.chunk < 1 || options.chunk > 65536)
     return invalidArgument("a prefill step takes 1 to 65536 tokens, not " + std::to_string(options.chunk));
+  return {};
+}
+
+Status checkRequest(std::span<const std::vector<int32_t>> prompts, const GenerateOptions &options, int64_t context) {
+  if (!(options.sampling.temperature >= 0) || std::isinf(options.sampling.temperature))
+    return invalidArgument("the temperature must be a number of at least 0");
+  for (const std::vector<int32_t> &prompt : prompts) {
+    if (prompt.empty())
+      return invalidArgument("the prompt holds no token");
+    if (int64_t(prompt.size()) > context)
+      return invalidArgument("the prompt of " + std::to_string(prompt.size()) +
+                             " tokens is longer than the context of " + std::to_string(context));
+  }
+  return {};
+}
+
+// One text on its way. Its last token is not in the cache yet.
+struct Text {
+  KvSequence sequence;
+  Sampler sampler;
+  Generation out = {};
+  bool ended = false;
+
+  void end(Finish why) {
+    out.finish = why;
+    ended = true;
+  }
+};
+
+// texts[i] takes the token that row i of a step stands for.
+Status take(const StepResult &step, std::span<Text *const> texts, const GenerateOptions &options, int64_t context) {
+  bool draws = options.sampling.temperature > 0;
+  std::span<const float> logits; // kept from the device where nobody asks for them
+  if (draws || options.logprobs)
+    logits = TESSERA_TRY(step.logits());
+  size_t vocab = logits.size() / texts.size();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Text &text = *texts[i];
+    if (options.maxTokens < 1) {
+      text.end(Finish::length);
+      continue;
+    }
+    std::span<const float> row = logits.subspan(i * vocab, vocab);
+    int32_t token = draws ? text.sampler.draw(row) : step.chosen()[i];
+    if (std::ranges::find(options.stopTokens, token) != options.stopTokens.end()) {
+      text.end(Finish::stopToken);
+      continue;
+    }
+    text.out.tokens.push_back(token);
+    if (options.logprobs)
+      text.out.logprobs.push_back(float(logProbability(row, token)));
+    if (options.onToken && !options.onToken(token))
+      text.end(Finish::caller);
+    else if (int64_t(text.out.tokens.size()) >= options.maxTokens)
+      text.end(Finish::length);
+    else if (text.sequence.length() == context)
+      text.end(Finish::context);
+  }
   return {};
 }
 
@@ -69,8 +129,8 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   KvPool pool = TESSERA_TRY(
       KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize, keyColumns}));
   Engine engine(device, options.engine);
-  Decoder decoder =
-      TESSERA_TRY(Decoder::make(engine, config, std::move(planned.weights), std::move(pool), {context, options.chunk}));
+  Decoder decoder = TESSERA_TRY(Decoder::make(engine, config, std::move(planned.weights), std::move(pool),
+                                              {.context = context, .chunk = options.chunk, .split = options.split}));
   releaseLibraryPages(); // the compiler has done its work, and the weights want the room
   TESSERA_TRY(planned.fill());
   EngineStats stats = engine.stats();
@@ -94,58 +154,58 @@ LoadReport Model::report() const {
   return report;
 }
 
-Result<Generation> Model::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
+Result<std::vector<Generation>> Model::generateAll(std::span<const std::vector<int32_t>> prompts,
+                                                   const GenerateOptions &options) {
+  TESSERA_TRY(checkRequest(prompts, options, context()));
   bool modelled = device().impl().isModelled();
   double modelledBefore = state->decoder.modelledMs();
   auto ms = [&, start = Clock::now()] {
     return modelled ? state->decoder.modelledMs() - modelledBefore : msSince(start);
   };
-  double temperature = options.sampling.temperature;
-  if (!(temperature >= 0) || std::isinf(temperature))
-    return invalidArgument("the temperature must be a number of at least 0");
-  if (prompt.empty())
-    return invalidArgument("the prompt holds no token");
-  if (int64_t(prompt.size()) > context())
-    return invalidArgument("the prompt of " + std::to_string(prompt.size()) + " tokens is longer than the context of " +
-                           std::to_string(context()));
-  Sampler sampler(temperature, options.sampling.seed);
-  KvSequence sequence = state->decoder.sequence();
-  StepResult step = TESSERA_TRY(state->decoder.prefill(sequence, prompt));
-  double prefillMs = ms();
-
-  Generation out;
-  out.modelled = modelled;
-  out.prefillTokensPerS = double(prompt.size()) / prefillMs * 1000;
-  while (int64_t(out.tokens.size()) < options.maxTokens) {
-    std::span<const float> logits; // kept from the device where nobody asks for them
-    if (temperature > 0 || options.logprobs)
-      logits = TESSERA_TRY(step.logits());
-    int32_t token = temperature > 0 ? sampler.draw(logits) : step.chosen()[0];
-    if (out.tokens.empty())
-      out.firstTokenMs = ms();
-    if (std::ranges::find(options.stopTokens, token) != options.stopTokens.end()) {
-      out.finish = Finish::stopToken;
-      break;
-    }
-    out.tokens.push_back(token);
-    if (options.logprobs)
-      out.logprobs.push_back(float(logProbability(logits, token)));
-    if (options.onToken && !options.onToken(token)) {
-      out.finish = Finish::caller;
-      break;
-    }
-    if (int64_t(out.tokens.size()) == options.maxTokens)
-      break;
-    if (sequence.length() == context()) {
-      out.finish = Finish::context;
-      break;
-    }
-    KvSequence *one = &sequence;
-    step = TESSERA_TRY(state->decoder.decode(std::span(&one, 1), std::span(&token, 1)));
+  std::vector<Text> texts;
+  texts.reserve(prompts.size()); // steps point to them
+  double prefillMs = 0, prefilled = 0;
+  for (const std::vector<int32_t> &prompt : prompts) {
+    uint64_t seed = options.sampling.seed + texts.size();
+    Text *text = &texts.emplace_back(state->decoder.sequence(), Sampler(options.sampling.temperature, seed));
+    StepResult step = TESSERA_TRY(state->decoder.prefill(text->sequence, prompt));
+    prefillMs = ms();
+    prefilled += double(prompt.size());
+    TESSERA_TRY(take(step, std::span(&text, 1), options, context()));
+    text->out.firstTokenMs = ms();
   }
-  if (out.tokens.size() > 1)
-    out.decodeTokensPerS = double(out.tokens.size() - 1) / (ms() - out.firstTokenMs) * 1000;
+  double firstMs = ms(), decoded = 0;
+  std::vector<Text *> going;
+  std::vector<KvSequence *> sequences;
+  std::vector<int32_t> tokens;
+  while (true) {
+    going.clear(), sequences.clear(), tokens.clear();
+    for (Text &text : texts)
+      if (!text.ended) {
+        going.push_back(&text);
+        sequences.push_back(&text.sequence);
+        tokens.push_back(text.out.tokens.back());
+      }
+    if (going.empty())
+      break;
+    StepResult step = TESSERA_TRY(state->decoder.decode(sequences, tokens));
+    TESSERA_TRY(take(step, going, options, context()));
+    decoded += double(going.size());
+  }
+  double decodeMs = ms() - firstMs;
+  std::vector<Generation> out;
+  for (Text &text : texts) {
+    text.out.modelled = modelled;
+    text.out.prefillTokensPerS = prefilled / prefillMs * 1000;
+    text.out.decodeTokensPerS = decoded > 0 ? decoded / decodeMs * 1000 : 0;
+    out.push_back(std::move(text.out));
+  }
   return out;
+}
+
+Result<Generation> Model::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
+  std::vector<int32_t> only(prompt.begin(), prompt.end());
+  return std::move(TESSERA_TRY(generateAll(std::span(&only, 1), options)).front());
 }
 
 Result<std::vector<float>> Model::logits(std::span<const int32_t> tokens) {

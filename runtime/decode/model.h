@@ -19,6 +19,7 @@ struct LoadOptions {
   int64_t context = 0;   // longest sequence, prompt and output; 0 = the model's own, at most 8192
   int64_t kvPages = 0;   // pages of the KV pool; 0 = enough for one sequence of `context` tokens
   int64_t chunk = 128;   // prompt tokens a prefill step takes; changes no result
+  int64_t split = 512;   // positions whose softmax is taken alone, of which longer texts hang in their last bits
   EngineOptions engine;  // cache directory, chooser, progress of compilation
 };
 
@@ -31,9 +32,10 @@ struct Sampling {
 struct GenerateOptions {
   int64_t maxTokens = 128;
   Sampling sampling;
-  std::vector<int32_t> stopTokens;            // ends the text; not part of the output
-  bool logprobs = false;                      // fill Generation::logprobs; costs a pass over the vocabulary a token
-  std::function<bool(int32_t token)> onToken; // called for every token as it is known; false stops; may be empty
+  std::vector<int32_t> stopTokens; // ends a text; not part of the output
+  bool logprobs = false;           // fill Generation::logprobs; costs a pass over the vocabulary a token
+  std::function<bool(int32_t token)>
+      onToken; // called for every token as it is known; false ends its text; may be empty
 };
 
 enum class Finish { length, stopToken, context, caller };
@@ -43,7 +45,7 @@ struct Generation {
   std::vector<float> logprobs; // natural log of each token's probability at temperature 1
   Finish finish = Finish::length;
   double firstTokenMs = 0;                            // from the call to the first token
-  double prefillTokensPerS = 0, decodeTokensPerS = 0; // 0 where nothing was decoded after the first token
+  double prefillTokensPerS = 0, decodeTokensPerS = 0; // of all texts of the call; 0 where no step decoded
   bool modelled = false; // these times are a virtual device's, computed from a model of the chip
 };
 
@@ -76,6 +78,12 @@ public:
   // prompt, a token outside the vocabulary, a prompt longer than the context, an exhausted KV pool. Output that reaches
   // the context's end stops there (Finish::context).
   Result<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
+
+  // The same for several prompts: one after the other they are read, then each step decodes one token of every text
+  // that has not ended. A text is what generate() alone makes of its prompt, but that the i-th one's draws are seeded
+  // with seed + i. LoadOptions::kvPages must hold all of them. An error is of all.
+  Result<std::vector<Generation>> generateAll(std::span<const std::vector<int32_t>> prompts,
+                                              const GenerateOptions &options = {});
 
   // The logits after every token, f32 [tokens, vocab]: for tests and comparisons.
   Result<std::vector<float>> logits(std::span<const int32_t> tokens);

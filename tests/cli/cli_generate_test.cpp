@@ -135,5 +135,33 @@ TEST_F(Generate, BenchDecodeMeasures) {
       << tooLong.err;
 }
 
+TEST_F(Generate, BenchDecodeTakesBatchesAndSchedules) {
+  auto bench = [&](std::vector<std::string> flags) {
+    std::vector<std::string> command{"bench",           "decode", "--model",      model(),
+                                     "--prompt-tokens", "8",      "--gen-tokens", "8"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    return run(command, {"TESSERA_CACHE=" + scratch() + "/cache"});
+  };
+  Outcome outcome = bench({"--repeats", "2", "--batch", "1,3", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  json said = json::parse(outcome.out);
+  ASSERT_EQ(said["batches"].size(), 2u);
+  EXPECT_EQ(said["batches"][0]["batch"], 1);
+  EXPECT_EQ(said["batches"][1]["batch"], 3);
+  EXPECT_EQ(said["decode_tokens_per_s"], said["batches"][0]["decode_tokens_per_s"]);
+  double alone = said["batches"][0]["bytes_per_token"], shared = said["batches"][1]["bytes_per_token"];
+  EXPECT_LT(shared, alone); // three share a read of the weights
+  EXPECT_GT(3 * shared, alone);
+  EXPECT_EQ(bench({"--repeats", "1", "--schedule", "attention:bn=8", "--split", "64"}).status, 0);
+  auto refusal = [&](const std::string &schedule) {
+    Outcome refused = bench({"--schedule", schedule});
+    EXPECT_EQ(refused.status, 1);
+    return refused.err.substr(std::min(refused.err.find("tessera: "), refused.err.size()));
+  };
+  EXPECT_EQ(refusal("attention"), "tessera: --schedule 'attention': want OP:field=number,...\n");
+  EXPECT_EQ(refusal("attention:bq=8"), "tessera: config has no field 'bq': it has bh, bm, bn, blocks\n");
+  EXPECT_TRUE(refusal("conv:bm=8").starts_with("tessera: unknown op 'conv'"));
+}
+
 } // namespace
 } // namespace tessera::test

@@ -62,6 +62,32 @@ TEST(Generate, EndsWithTheContext) {
   EXPECT_EQ(model.generate(someTokens(20), {.maxTokens = 100}).value().tokens.size(), 1u);
 }
 
+TEST(Generate, TextsTogetherAreThoseAlone) {
+  LoadOptions load = testOptions();
+  load.context = 40;
+  load.kvPages = 4 * 3;
+  Model model = decode::load(load);
+  std::vector<std::vector<int32_t>> prompts;
+  for (size_t length : {5, 33, 1, 17}) // the second meets the context's end
+    prompts.push_back(someTokens(length));
+  int32_t stop = model.generate(prompts[3], {.maxTokens = 6}).value().tokens.back();
+  for (double temperature : {0.0, 1.0}) {
+    GenerateOptions options{.maxTokens = 20, .sampling = {temperature, 7}, .stopTokens = {stop}, .logprobs = true};
+    std::vector<Generation> together = model.generateAll(prompts, options).value();
+    ASSERT_EQ(together.size(), prompts.size());
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      options.sampling.seed = 7 + i;
+      Generation alone = model.generate(prompts[i], options).value();
+      EXPECT_EQ(together[i].tokens, alone.tokens) << i;
+      EXPECT_EQ(together[i].logprobs, alone.logprobs) << i;
+      EXPECT_EQ(together[i].finish, alone.finish) << i;
+    }
+  }
+  prompts.push_back(someTokens(40));
+  EXPECT_EQ(model.generateAll(prompts).error().message, "the KV pool is exhausted: all of its 12 pages are in use");
+  EXPECT_TRUE(model.generateAll({}).value().empty());
+}
+
 TEST(Generate, RefusesWhatCannotBe) {
   LoadOptions options = testOptions();
   options.context = 40;
