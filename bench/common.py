@@ -1,4 +1,5 @@
-"""Shared by the bench scripts: where things lie, how a spread is written, which machine it was."""
+"""Shared by the bench scripts: where things lie, how a measurement is taken and written, which machine it was."""
+import argparse
 import datetime
 import json
 import os
@@ -46,6 +47,30 @@ class Quiet:
                 self.refused += 1
             if time.monotonic() > self.deadline:
                 sys.exit("The machine was never quiet for long enough: other processes kept it busy. Nothing was written.")
+
+
+def bench_decode(threads, prompt, count, *flags):
+    """(prefill tokens/s, decode tokens/s) of one run of `tessera bench decode`, after one that warms up."""
+    said = subprocess.run([TESSERA, "bench", "decode", "--model", MODEL, "--threads", str(threads), "--prompt-tokens", str(prompt),
+                           "--gen-tokens", str(count), "--repeats", "1", "--json", *flags],
+                          check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    row = json.loads(said)
+    return row["prefill_tokens_per_s"]["median"], row["decode_tokens_per_s"]["median"]
+
+
+def parser(doc, repeats):
+    """The flags that benches which want a quiet machine have."""
+    arguments = argparse.ArgumentParser(description=doc.splitlines()[0])
+    arguments.add_argument("--repeats", type=int, default=repeats)
+    arguments.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    arguments.add_argument("--patience", type=float, default=3600, help="seconds to wait for quiet moments")
+    arguments.add_argument("--noisy", action="store_true", help="measure whatever else runs; write nothing")
+    return arguments
+
+
+def measurer(given):
+    """How to take a measurement: from a quiet moment, unless told otherwise."""
+    return (lambda run: run()) if given.noisy else Quiet(given.patience).measure
 
 
 def cpu():

@@ -29,6 +29,15 @@ def speed_rows(result):
     yield f"{result['model']} on {result['cpu']}; {result['llama_cpp'].split(',')[0]} built natively; {result['repeats']} runs, interleaved; {result['date']}."
 
 
+def batched_rows(result):
+    yield ""
+    yield "| sequences at once, tokens/s of all, median (min to max) | threads | Tessera | llama.cpp | ratio |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in result["rows"]:
+        yield (f"| {row['sequences']} | {row['threads']} | {text(row['tessera_tokens_per_s'])} | {text(row['llama_cpp_tokens_per_s'])} | "
+               f"{row['ratio']:.2f} |")
+
+
 def startup_rows(result):
     yield ""
     where = " on a machine busy with other work" if result["disturbed"] else ""
@@ -49,7 +58,7 @@ def golden_rows(result):
 
 def render():
     lines = []
-    for name, rows in (("decode_cpu.json", speed_rows), ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
+    for name, rows in (("decode_cpu.json", speed_rows), ("batched_cpu.json", batched_rows), ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
         result = load(name)
         lines += rows(result) if result else []
     return "\n".join(lines) + "\n" if lines else ""
