@@ -73,12 +73,15 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
     bool threads =
         in == f32 ? precision == Precision::full || !target.has("tf32_mma") : in == bf16 && !target.has("bf16");
     int most = threads ? 64 : 128;
+    bool warpgroups = most == 128 && target.has("wgmma") && (info(in).bits == 16 || (info(in).bits == 8 && transposed));
     return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, most))), 16, most)),
-            .bn = panel ? panel : most,
+            .bn = panel                       ? panel
+                  : warpgroups && rows >= 128 ? 256
+                                              : most,
             .bk = kGroup                              ? kGroup
                   : threads                           ? 16
+                  : warpgroups                        ? 1024 / info(in).bits
                   : info(in).bits == 8 && !transposed ? 32
-                  : in != f32 && target.has("wgmma")  ? 1024 / info(in).bits
                                                       : 512 / info(in).bits};
   }
   int vectors = target.registers >= 32 ? 4 : 2, most = (target.registers - 2 * vectors) / vectors;

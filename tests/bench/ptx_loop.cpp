@@ -62,9 +62,10 @@ std::vector<PtxLoop> matrixLoops(std::string_view ptx, std::string_view entry) {
       std::string_view mnemonic = body.statements[i].mnemonic;
       ++(mnemonic.starts_with("mma.")        ? counts.mma
          : mnemonic.starts_with("ldmatrix.") ? counts.ldmatrix
+         : mnemonic.starts_with("wgmma.")    ? counts.wgmma
                                              : counts.other);
     }
-    if (counts.mma)
+    if (counts.mma || counts.wgmma)
       loops.push_back(counts);
   }
   return loops;

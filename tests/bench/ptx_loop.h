@@ -7,7 +7,7 @@
 namespace tessera::bench {
 
 struct PtxLoop {
-  int64_t mma = 0, ldmatrix = 0, other = 0; // instructions; `other` has no declarations, but every move
+  int64_t mma = 0, ldmatrix = 0, wgmma = 0, other = 0; // instructions; `other` has no declarations, but every move
 };
 
 // The innermost loops of `entry` that have matrix operations, in the text's order: from a label to the last branch back

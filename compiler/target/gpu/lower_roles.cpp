@@ -96,8 +96,8 @@ LogicalResult GpuLowering::lowerRole(Operation *op) {
       .Case<tile::InitBarriersOp>([&](auto x) { return lowerInitBarriers(x), success(); })
       .Case<tile::AwaitOp>([&](tile::AwaitOp x) {
         statement(b, loc,
-                  "{ .reg .pred done; AGAIN: mbarrier.try_wait.parity.shared::cta.b64 done, " +
-                      behind(x.getBarriers(), x.getFirst()) + ", $1; @!done bra AGAIN; }",
+                  "{ .reg .pred done; again: mbarrier.try_wait.parity.shared::cta.b64 done, " +
+                      behind(x.getBarriers(), x.getFirst()) + ", $1; @!done bra again; }",
                   {barrierAt(loc, scalar(x.getIndex())), scalar(x.getParity())}, "r,r");
         return success();
       })
