@@ -121,7 +121,10 @@ Result<std::unique_ptr<CaseArguments>> argumentsOf(const Device &device, const S
   for (size_t i = 0; i < signature.args.size(); ++i) {
     const ArgInfo &arg = signature.args[i];
     if (arg.kind == ArgKind::scalar) {
-      result->args.emplace_back(1e-5);
+      if (info(arg.dtype).isFloat)
+        result->args.emplace_back(1e-5);
+      else // a size that no tensor has
+        result->args.emplace_back(ops::at(sizes, arg.name));
       continue;
     }
     tessera::Shape shape;

@@ -7,8 +7,10 @@
 #include "ops/embedding.h"
 #include "ops/gelu_and_mul.h"
 #include "ops/gemm.h"
+#include "ops/gemm_fix.h"
 #include "ops/gemm_merge.h"
 #include "ops/gemm_split.h"
+#include "ops/gemm_stream.h"
 #include "ops/group_norm.h"
 #include "ops/kv_append.h"
 #include "ops/layer_norm.h"
@@ -29,9 +31,10 @@
 
 namespace tessera::ops {
 
-using All = std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax,
-                       ArgMax, LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge,
-                       Dequantize, QuantizeBlocks, Pack, RopeAppend, ArgMaxMerge, GemmSplit, GemmMerge>;
+using All =
+    std::tuple<Gemm, Quantize, QuantMatmul, Embedding, RmsNorm, Rope, KvAppend, Attention, SiluAndMul, Softmax, ArgMax,
+               LayerNorm, GroupNorm, GeluAndMul, Silu, Gelu, Add, Scale, SoftCap, AttentionMerge, Dequantize,
+               QuantizeBlocks, Pack, RopeAppend, ArgMaxMerge, GemmSplit, GemmMerge, GemmStream, GemmFix>;
 
 // What a caller may choose of an op; what it leaves out takes the op's default.
 struct OpRequest {

@@ -1,5 +1,6 @@
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
+#include "compiler/tile/access.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -14,7 +15,8 @@ using namespace tessera;
 namespace {
 
 // if (every block lies inside its bound) { body without masks } else { body }
-// On a GPU a loop that would be peeled counts as well: its steps are whole, or the whole program is an edge.
+// On a GPU a loop that would be peeled counts as well: its steps are whole, or the whole program is an edge. There a
+// loop that carries nothing is a body as well: that of a program that takes one block after another.
 struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
   void runOnOperation() override {
     Block &body = getOperation().getBody().front();
@@ -26,10 +28,43 @@ struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
       (knownDivisor(program.getBound()) % block == 0 ? always : wanted).push_back(fact);
       last = program;
     }
-    if (markWhole(getOperation(), always) == 0 || wanted.empty() || !anyInside(getOperation(), wanted) ||
-        !worthDuplicating(getOperation(), getOperation()->hasAttr(tile::alignedAttr)))
-      return;
+    SmallVector<scf::ForOp> walks;
+    if (getOperation()->hasAttr(tile::alignedAttr))
+      llvm::copy_if(body.getOps<scf::ForOp>(), std::back_inserter(walks),
+                    [](scf::ForOp loop) { return !loop->getNumResults() && getConstantIntValue(loop.getStep()) == 1; });
+    if (markWhole(getOperation(), always) != 0)
+      split(getOperation(), body, last, wanted);
+    for (scf::ForOp loop : walks)
+      splitWalk(loop);
+  }
 
+  // The blocks of an iteration are the ranges that begin where the loop's body says.
+  void splitWalk(scf::ForOp loop) {
+    Block &body = *loop.getBody();
+    SmallVector<InsideFact> wanted;
+    Operation *last = nullptr;
+    loop->walk([&](Operation *op) {
+      if (!isa<tile::LoadOp, tile::StoreOp>(op))
+        return;
+      auto sizes = op->getAttrOfType<DenseI64ArrayAttr>("sizes").asArrayRef();
+      for (auto [axis, size] : llvm::zip(tile::axesOf(op), sizes)) {
+        Operation *origin = axis.index ? axis.index.getDefiningOp() : nullptr;
+        if (axis.kind != tile::Subscript::range || !origin || origin->getBlock() != &body ||
+            !loop.isDefinedOutsideOfLoop(axis.bound))
+          continue;
+        wanted.push_back({axis.index, axis.bound, size});
+        last = last && origin->isBeforeInBlock(last) ? last : origin;
+      }
+    });
+    if (last)
+      split(loop, body, last, wanted);
+  }
+
+  // Splits what stands in `body`, which is `root`'s, behind `last`.
+  void split(Operation *root, Block &body, Operation *last, SmallVector<InsideFact> &wanted) {
+    if (wanted.empty() || !anyInside(root, wanted) ||
+        !worthDuplicating(root, getOperation()->hasAttr(tile::alignedAttr)))
+      return;
     OpBuilder b(getOperation().getContext());
     b.setInsertionPointAfter(last);
     Location loc = last->getLoc();
@@ -44,7 +79,7 @@ struct SplitEdges : tessera::impl::TileSplitEdgesBase<SplitEdges> {
     }
     SmallVector<scf::ForOp> loops;
     if (getOperation()->hasAttr(tile::alignedAttr))
-      getOperation()->walk([&](scf::ForOp loop) {
+      root->walk([&](scf::ForOp loop) {
         if (!hasWholeSteps(loop, last))
           return;
         loops.push_back(loop);

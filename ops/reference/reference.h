@@ -26,6 +26,17 @@ std::vector<double> gemmSplit(MatmulShape shape, int64_t splits, int64_t step, V
 // The sum of parts [splits, ...].
 std::vector<double> gemmMerge(int64_t splits, Values parts);
 
+// What GemmStream leaves: C, NaN where a block is not whole, and parts [workers, 2, block], NaN where nobody wrote.
+struct BlockedShape {
+  int64_t m, n, k;
+};
+struct Streamed {
+  std::vector<double> c, parts;
+};
+Streamed gemmStream(MatmulShape shape, BlockedShape block, int64_t workers, Values a, Values b);
+// C of it with the shares of every block added up.
+std::vector<double> gemmFix(MatmulShape shape, BlockedShape block, const Streamed &streamed);
+
 // x [k, n] in panels of so many columns: [panels, k, panel], zero past n.
 std::vector<double> pack(int64_t n, int64_t k, int64_t panel, Values x);
 

@@ -61,5 +61,23 @@ TEST_P(SplitOn, LongSumsAreDoneSooner) {
 }
 INSTANTIATE_TEST_SUITE_P(, SplitOn, testing::Values(128, 256));
 
+// Both launches of a stream-K product against the one of the whole. The first shape has a few blocks more than the chip
+// has multiprocessors: a second round that is mostly idle, or equal shares of all steps. (A persistent grid, whose
+// blocks have one program or two, is not compared: the model deals a launch's work evenly among its blocks.)
+TEST(Stream, EqualSharesAreDoneSooner) {
+  for (auto [chip, workers, product] :
+       {std::tuple<std::string, int64_t, ops::Sizes>{"t4", 40, {{"M", 512}, {"N", 1408}, {"K", 2048}}},
+        {"a100", 108, {{"M", 256}, {"N", 256}, {"K", 8192}}}}) {
+    Device device = Device::open("virtual:" + chip).value();
+    ops::Sizes shared = product;
+    shared["workers"] = workers;
+    Result<Measured> whole = run(device, "gemm", {f16, "", product}, {});
+    Result<Measured> stream = run(device, "gemm_stream", {f16, "", shared}, {});
+    Result<Measured> fix = run(device, "gemm_fix", {f16, "", shared}, {});
+    ASSERT_TRUE(whole && stream && fix);
+    EXPECT_LT(stream->us + fix->us, whole->us) << chip;
+  }
+}
+
 } // namespace
 } // namespace tessera::bench

@@ -55,3 +55,30 @@ func.func @shifted(%N: index {tile.dim = "N"}, %D: index {tile.dim = "D"},
   tile.store %sum, %y[%n for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
   return
 }
+
+// A program that takes one block after another: a loop that carries nothing is a body as well, in the aligned variant.
+// CHECK-LABEL: func.func @walk
+// CHECK: scf.for
+// CHECK: scf.if
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16] :
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}} for 16] :
+// CHECK: } else {
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16 until %{{.*}}] :
+// CHECK: return
+func.func @walk(%N: index {tile.dim = "N"}, %W: index {tile.dim = "W"},
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel, tile.aligned} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c16 = arith.constant 16 : index
+  %w = tile.program 0 of %W by 1
+  %first = arith.muli %w, %c3 : index
+  scf.for %i = %c0 to %c3 step %c1 {
+    %block = arith.addi %first, %i : index
+    %n = arith.muli %block, %c16 : index
+    %v = tile.load %x[%n for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+    tile.store %v, %y[%n for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  }
+  return
+}
