@@ -185,6 +185,7 @@ LogicalResult Lowering::lowerElementwise(Operation *op) {
 LogicalResult Lowering::lowerFor(scf::ForOp op) {
   auto loop = scf::ForOp::create(b, op.getLoc(), scalar(op.getLowerBound()), scalar(op.getUpperBound()),
                                  scalar(op.getStep()), flat(op.getInitArgs()));
+  loop->setDiscardableAttrs(op->getDiscardableAttrDictionary()); // what a target says of the loop to its code generator
   OpBuilder::InsertionGuard guard(b);
   if (loop.getBody()->mightHaveTerminator() && !loop.getBody()->empty())
     b.setInsertionPoint(loop.getBody()->getTerminator());

@@ -90,7 +90,21 @@ Value GpuLowering::isFirstHolder(const Layout &layout) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, mine, constantI32(0));
 }
 
+// ptxas would take four steps of a small loop together on some chips, and twice the registers. A step is as wide as a
+// block wants it; what hides the latency of its loads is the other warps, of which fewer registers leave room for more.
+// Loops of dots are pipelined by us.
+static void keepRolled(func::FuncOp kernel) {
+  MLIRContext *context = kernel.getContext();
+  auto never = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  auto rolled = LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, never, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  kernel.walk([&](scf::ForOp loop) {
+    if (!loop->walk([](tile::DotOp) { return WalkResult::interrupt(); }).wasInterrupted())
+      loop->setAttr("loop_annotation", rolled);
+  });
+}
+
 LogicalResult GpuLowering::run() {
+  keepRolled(kernel);
   Location loc = kernel.getLoc();
   auto global = LLVM::LLVMPointerType::get(b.getContext(), 1), shared = LLVM::LLVMPointerType::get(b.getContext(), 3);
   b.setInsertionPoint(kernel);
