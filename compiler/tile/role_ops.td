@@ -51,6 +51,12 @@ def Tile_TensorCopyOp : Tile_RoleOp<"tensor_copy", [MemoryEffects<[MemRead, MemW
   }];
 }
 
+def Tile_ClearRowsOp : Tile_RoleOp<"clear_rows", [MemoryEffects<[MemWrite]>]> {
+  let summary = "zeros in the rows of a slot from number `from` on, by the consumers; 0 <= from";
+  let arguments = (ins Tile_Shared:$buffer, I32:$slot, Index:$from);
+  let assemblyFormat = "$buffer `at` $slot `from` $from attr-dict `:` type($buffer)";
+}
+
 def Tile_SettleOp : Tile_RoleOp<"settle", [MemoryEffects<[MemRead, MemWrite]>, AllTypesMatch<["value", "result"]>]> {
   let summary = "waits for the wgmma operations that are under way: the value is what they left";
   let arguments = (ins AnyStaticShapeTensor:$value);

@@ -5,7 +5,7 @@
 #include "ops/reference/error.h"
 #include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
-#include "tests/conformance/harness.h"
+#include "tests/conformance/attention_case.h"
 #include <gtest/gtest.h>
 
 using namespace tessera;
@@ -65,6 +65,29 @@ TEST(Warpgroup, EightBitFloatsAgreeWithTheOracle) {
       ops::Gemm op{.in = dtype, .out = f32, .transposed = true};
       check(op, s, op.defaultConfig(hopper(), 128));
     }
+}
+
+// Keys and values come page by page; what a page holds beyond the sequence is NaN, and must not be multiplied by 0.
+TEST(Warpgroup, AttentionAgreesWithTheOracle) {
+  for (DType dtype : {f16, bf16})
+    for (ops::Attention op : {ops::Attention{4, 2, 128, 64, dtype},
+                              {9, 3, 64, 64, dtype},
+                              {2, 1, 80, 32, dtype},
+                              {2, 2, 64, 128, dtype, {.softCap = 30, .causal = false}}}) {
+      op.compute = dtype;
+      check(hopper(), Sequences{op, {130, 71}}, 70);
+      check(hopper(), Sequences{op, {64}}, 64);
+    }
+}
+
+TEST(Warpgroup, AttentionComesByTensorMaps) {
+  for (int headDim : {64, 128}) {
+    ops::Attention op{8, 2, headDim, 64, f16};
+    op.compute = f16;
+    Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();
+    EXPECT_EQ(artifact.tensorMaps.size(), 2u) << headDim;
+    EXPECT_EQ(artifact.bytes.find("mma.sync"), std::string::npos) << headDim;
+  }
 }
 
 // Which instructions the two entries are made of.

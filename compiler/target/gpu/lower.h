@@ -155,6 +155,7 @@ private:
   mlir::Value barrierAt(mlir::Location loc, mlir::Value index);
   void lowerInitBarriers(tile::InitBarriersOp op);
   void lowerTensorCopy(tile::TensorCopyOp op);
+  void lowerClearRows(tile::ClearRowsOp op);
 
   // lower_reduce.cpp
   Registers acrossLanes(const Layout &layout, int axis, Registers values,

@@ -85,6 +85,31 @@ void GpuLowering::lowerTensorCopy(tile::TensorCopyOp op) {
   }
 }
 
+// 16 bytes a thread at a time. The swizzle moves them within their row.
+void GpuLowering::lowerClearRows(tile::ClearRowsOp op) {
+  Location loc = op.getLoc();
+  tile::SharedType buffer = op.getBuffer().getType();
+  ArrayRef<int64_t> shape = buffer.getShape();
+  constexpr int64_t chunk = Swizzle::chunkBytes;
+  int64_t perRow = shape.back() * elementBytes(buffer.getElementType()) / chunk, rows = shape[shape.size() - 2];
+  int64_t chunks = slotBytes(buffer) / chunk, threads = consumers();
+  Value to = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), bufferBase(op.getBuffer()));
+  to = arith::AddIOp::create(b, loc, to, scalar(op.getSlot()));
+  to = arith::AddIOp::create(b, loc, to, arith::MulIOp::create(b, loc, thread, constantI32(chunk)));
+  Value from = arith::TruncIOp::create(b, loc, b.getI32Type(), scalar(op.getFrom()));
+  for (int64_t first = 0; first < chunks; first += threads) {
+    Value number = arith::AddIOp::create(b, loc, thread, constantI32(first));
+    Value row =
+        arith::RemUIOp::create(b, loc, arith::DivUIOp::create(b, loc, number, constantI32(perRow)), constantI32(rows));
+    Value clear = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, row, from);
+    if (first + threads > chunks)
+      clear = arith::AndIOp::create(
+          b, loc, clear, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, number, constantI32(chunks)));
+    statement(b, loc, "@$2 st.shared.v4.b32 [$0+" + std::to_string(first * chunk) + "], {$1, $1, $1, $1};",
+              {to, constantI32(0), clear}, "r,r,b");
+  }
+}
+
 LogicalResult GpuLowering::lowerRole(Operation *op) {
   Location loc = op->getLoc();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
@@ -114,6 +139,7 @@ LogicalResult GpuLowering::lowerRole(Operation *op) {
         return success();
       })
       .Case<tile::TensorCopyOp>([&](auto x) { return lowerTensorCopy(x), success(); })
+      .Case<tile::ClearRowsOp>([&](auto x) { return lowerClearRows(x), success(); })
       .Case<tile::SettleOp>([&](auto x) { return lowerSettle(x), success(); })
       .Case<tile::SetRegistersOp>([&](tile::SetRegistersOp x) {
         statement(b, loc,

@@ -74,7 +74,8 @@ constexpr Since assembly[] = {{"ld.global.", 60},
                               {"mbarrier.arrive", 80},
                               {"mbarrier.try_wait", 80},
                               {"bra ", 60},
-                              {"mad.", 60}};
+                              {"mad.", 60},
+                              {"st.shared.", 60}};
 
 template <size_t n> std::optional<int> sinceOf(const Since (&rows)[n], StringRef name) {
   auto found = llvm::find_if(rows, [&](const Since &row) { return name.starts_with(row.name); });

@@ -42,6 +42,7 @@ struct Staged {
   tile::SharedLoadOp read;
   SmallVector<int64_t> map;  // an entry of tile.maps
   SmallVector<Value> origin; // null: 0
+  Value row, limit;          // rows from `limit` on are zeros, though the tensor may go on: the first is `row`
 };
 
 struct Ring {
@@ -74,6 +75,14 @@ bool isScalarOf(Value value, scf::ForOp loop, Operation *root) {
   });
 }
 
+// Whether the bound is the tensor's own: beyond it the copy engine fills in zeros.
+bool endsTensor(Value bound, Attribute extent, func::FuncOp kernel) {
+  auto dim = dyn_cast<BlockArgument>(bound);
+  auto name = dyn_cast<StringAttr>(extent);
+  return dim && name && dim.getOwner()->getParentOp() == kernel &&
+         kernel.getArgAttrOfType<StringAttr>(dim.getArgNumber(), tile::dimAttr) == name;
+}
+
 // Fills in how the copy engine brings what is loaded. False where it cannot.
 bool mapTensor(Staged &staged, scf::ForOp loop, func::FuncOp kernel) {
   tile::LoadOp load = staged.load;
@@ -95,11 +104,10 @@ bool mapTensor(Staged &staged, scf::ForOp loop, func::FuncOp kernel) {
   for (auto [axis, walked] : llvm::enumerate(axes)) {
     if (walked.kind == tile::Subscript::each || (walked.index && !isScalarOf(walked.index, loop, kernel)))
       return false;
-    if (walked.kind == tile::Subscript::range) { // zeros come from beyond the tensor only
-      auto bound = dyn_cast<BlockArgument>(walked.bound);
-      auto name = dyn_cast<StringAttr>(extents[axis]);
-      if (!bound || !name || kernel.getArgAttrOfType<StringAttr>(bound.getArgNumber(), tile::dimAttr) != name)
+    if (walked.kind == tile::Subscript::range && !endsTensor(walked.bound, extents[axis], kernel)) {
+      if (walked.tileAxis != 0)
         return false;
+      staged.row = walked.index, staged.limit = walked.bound;
     }
     staged.origin.push_back(walked.index);
     staged.map.push_back(walked.tileAxis < 0 ? 1 : walked.tileAxis == 0 ? type.getDimSize(0) : buffer.back());
@@ -198,7 +206,7 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
         !llvm::equal(body, other, same) || whole.staged.size() != rest.staged.size())
       return false;
     for (auto [a, b] : llvm::zip(whole.staged, rest.staged))
-      if (a.map != b.map)
+      if (a.map != b.map || a.limit || b.limit)
         return false;
     whole.loop.setUpperBound(rest.loop.getUpperBound());
     rest.loop.getResults().replaceAllUsesWith(whole.loop.getResults());
@@ -369,6 +377,21 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
             arith::SelectOp::create(b, loc, changing ? is(next, changing) : over, changed, parity)};
   }
 
+  // In the last steps the box has rows that the load would have left out.
+  static void clearRows(OpBuilder &b, Staged &staged, tile::AllocOp buffer, Value index) {
+    b.setInsertionPoint(staged.load);
+    Location loc = staged.load.getLoc();
+    int64_t rows = cast<RankedTensorType>(staged.load.getType()).getDimSize(0);
+    Value left = arith::SubIOp::create(b, loc, staged.limit, staged.row);
+    Value some =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, left, arith::ConstantIndexOp::create(b, loc, rows));
+    auto branch = scf::IfOp::create(b, loc, some, /*withElseRegion=*/false);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    Value from = arith::MaxSIOp::create(b, loc, left, arith::ConstantIndexOp::create(b, loc, 0));
+    tile::ClearRowsOp::create(b, loc, buffer, slotOf(b, loc, index, buffer), from);
+    tile::BarrierOp::create(b, loc)->setAttr(gpu::proxyAttr, b.getUnitAttr());
+  }
+
   void consume(Ring &ring) {
     IRRewriter b(&getContext());
     Location loc = ring.loop.getLoc();
@@ -392,6 +415,8 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     b.setInsertionPointToStart(ring.loop.getBody());
     tile::AwaitOp::create(b, loc, barriers, index, parity, 0);
     for (auto [staged, buffer] : llvm::zip(ring.staged, buffers)) {
+      if (staged.limit)
+        clearRows(b, staged, buffer, index);
       b.setInsertionPoint(staged.read);
       staged.read.getBufferMutable().assign(buffer);
       staged.read.getSlotMutable().assign(slotOf(b, loc, index, buffer));
