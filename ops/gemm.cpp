@@ -69,7 +69,8 @@ static int rowsOfProgram(int64_t rows, int most) {
 Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
   if (target.vendor != Vendor::cpu) {
     // What no tensor core multiplies the threads do in f32, a patch of 4 x 4 each. A step takes 64 bytes of a row, or
-    // the 128 that wgmma's widest swizzle covers; 32 of bytes that shared memory has to give one by one.
+    // of halves the 128 that wgmma's widest swizzle covers (of bytes they spilled 234 bytes where rows are not
+    // aligned); 32 of bytes that shared memory has to give one by one.
     bool threads =
         in == f32 ? precision == Precision::full || !target.has("tf32_mma") : in == bf16 && !target.has("bf16");
     int most = threads ? 64 : 128;
@@ -80,7 +81,7 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
                                               : most,
             .bk = kGroup                              ? kGroup
                   : threads                           ? 16
-                  : warpgroups                        ? 1024 / info(in).bits
+                  : warpgroups                        ? 64
                   : info(in).bits == 8 && !transposed ? 32
                                                       : 512 / info(in).bits};
   }

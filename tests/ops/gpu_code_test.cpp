@@ -29,7 +29,7 @@ TEST(GpuCode, DeclaresTheLowestPtxVersion) {
        {Row{"softmax", "t4", f32, "6.3"}, Row{"gemm", "t4", f32, "6.3"}, Row{"gemm", "t4", f16, "6.5"},
         Row{"softmax", "a100", f32, "7.0"}, Row{"gemm", "a100", f16, "7.0"}, Row{"gemm", "a10g", bf16, "7.1"},
         Row{"rms_norm", "l4", f32, "7.8"}, Row{"gemm", "l40s", f16, "7.8"}, Row{"softmax", "h100", f32, "8.0"},
-        Row{"gemm", "l4", e4m3, "8.4"}})
+        Row{"gemm", "l4", e4m3, "8.4"}, Row{"gemm", "h100", f16, "8.0"}})
     EXPECT_EQ(declared(ptxOf(row.op, row.chip, row.dtype)), row.version) << row.op << " for " << row.chip;
 }
 

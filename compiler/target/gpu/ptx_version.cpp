@@ -99,6 +99,8 @@ std::optional<int> assemblyVersion(StringRef text) {
     if (!since)
       return std::nullopt;
     latest = std::max(latest, *since);
+    if (statement.contains(".s32.s8.u8") || statement.contains(".s32.u8.s8")) // of wgmma, where signs differ
+      latest = std::max(latest, 84);
   }
   return latest;
 }
