@@ -62,20 +62,22 @@ void GpuLowering::bindPrograms(const Axes &axes, Value number) {
 }
 
 // The last two axes in groups of `rows` along the last, which in the last group are what is left; within a group the
-// last axis runs fastest. The same programs under other numbers, whatever their counts.
+// last axis runs fastest. The same programs under other numbers, whatever their counts. In 32 bits, which a launch's
+// blocks fit in: a division of 64 is a call, and what comes of it keeps twice the registers to the kernel's end.
 void GpuLowering::renumber(const Axes &axes, int64_t rows, MutableArrayRef<Value> numbers) {
   auto [slowAxis, slowBound] = axes[axes.size() - 2];
   auto [fastAxis, fastBound] = axes.back();
-  Value &slow = numbers[numbers.size() - 2], &fast = numbers.back();
   Location loc = fastAxis.getLoc();
-  Value most = constantI64(rows), along = programsAlong(fastAxis, fastBound);
+  auto narrow = [&](Value value) -> Value { return arith::TruncIOp::create(b, loc, b.getI32Type(), value); };
+  Value slow = narrow(numbers[numbers.size() - 2]), fast = narrow(numbers.back()), most = constantI32(rows);
+  Value along = narrow(programsAlong(fastAxis, fastBound)), across = narrow(programsAlong(slowAxis, slowBound));
   Value before = arith::MulIOp::create(b, loc, slow, along), linear = arith::AddIOp::create(b, loc, before, fast);
-  Value size = arith::MulIOp::create(b, loc, programsAlong(slowAxis, slowBound), most);
+  Value size = arith::MulIOp::create(b, loc, across, most);
   Value first = arith::MulIOp::create(b, loc, arith::DivUIOp::create(b, loc, linear, size), most);
   Value inGroup = arith::RemUIOp::create(b, loc, linear, size), left = arith::SubIOp::create(b, loc, along, first);
   Value width = arith::MinUIOp::create(b, loc, left, most);
-  fast = arith::AddIOp::create(b, loc, first, arith::RemUIOp::create(b, loc, inGroup, width));
-  slow = arith::DivUIOp::create(b, loc, inGroup, width);
+  numbers.back() = widen(arith::AddIOp::create(b, loc, first, arith::RemUIOp::create(b, loc, inGroup, width)));
+  numbers[numbers.size() - 2] = widen(arith::DivUIOp::create(b, loc, inGroup, width));
 }
 
 } // namespace tessera::gpu
