@@ -22,6 +22,14 @@ struct PeelLoops : tessera::impl::TilePeelLoopsBase<PeelLoops> {
       peel(loop);
   }
 
+  // In a GPU's aligned entry the interior has whole steps, and the edge's loop, where it would be peeled, held three
+  // bodies of a product in one entry: the last one's masks spilled registers that the others did not miss.
+  bool isEdgeBesideWhole(scf::ForOp loop) {
+    auto branch = loop->getParentOfType<scf::IfOp>();
+    return branch && getOperation()->hasAttr(tile::alignedAttr) && branch.elseBlock() &&
+           branch.getElseRegion().isAncestor(loop->getParentRegion());
+  }
+
   void peel(scf::ForOp loop) {
     auto step = getConstantIntValue(loop.getStep());
     if (!step || *step <= 1 || getConstantIntValue(loop.getLowerBound()) != 0)
@@ -32,7 +40,8 @@ struct PeelLoops : tessera::impl::TilePeelLoopsBase<PeelLoops> {
       markWhole(loop, fact);
       return;
     }
-    if (!anyInside(loop, fact) || !worthDuplicating(loop, getOperation()->hasAttr(tile::alignedAttr)))
+    if (isEdgeBesideWhole(loop) || !anyInside(loop, fact) ||
+        !worthDuplicating(loop, getOperation()->hasAttr(tile::alignedAttr)))
       return;
     OpBuilder b(loop);
     Location loc = loop.getLoc();

@@ -98,3 +98,29 @@ func.func @where(%N: index {tile.dim = "N"},
   tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
   return
 }
+
+// The edge of an aligned kernel keeps one loop: its interior has whole steps.
+// CHECK-LABEL: func.func @edge
+// CHECK: else
+// CHECK: scf.for
+// CHECK: tile.load %{{.*}}[%{{.*}} for 16 until %{{.*}}] :
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @edge(%N: index {tile.dim = "N"}, %inside: i1,
+    %x: !tile.view<?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["N"]},
+    %y: !tile.view<?xf32> {tile.name = "y", tile.access = "out", tile.extents = ["N"]}) attributes {tile.kernel, tile.aligned} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %zero = arith.constant dense<0.0> : tensor<16xf32>
+  scf.if %inside {
+    tile.store %zero, %y[%c0 for 16] : tensor<16xf32> -> !tile.view<?xf32>
+  } else {
+    %total = scf.for %i = %c0 to %N step %c16 iter_args(%sum = %zero) -> (tensor<16xf32>) {
+      %v = tile.load %x[%i for 16 until %N] : !tile.view<?xf32> -> tensor<16xf32>
+      %next = arith.addf %sum, %v : tensor<16xf32>
+      scf.yield %next : tensor<16xf32>
+    }
+    tile.store %total, %y[%c0 for 16 until %N] : tensor<16xf32> -> !tile.view<?xf32>
+  }
+  return
+}

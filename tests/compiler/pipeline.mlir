@@ -67,6 +67,11 @@
 // LOWER: llvm.nvvm.cp.async.wait.group
 // LOWER: { .reg .b32 n; selp.b32 n, 16, 0, $2; @$3 cp.async.cg.shared.global [$0+0], [$1+0], 16, n; }
 // LOWER: @$2 cp.async.cg.shared.global [$0+3072], [$1+0], 16;
+// The copies' pointers are carried, out of LLVM's sight; behind the loop addresses begin with the thread's number again.
+// LOWER: "add.s64 $0, $1, 32;"
+// LOWER: "add.s64 $0, $1, 1024;"
+// LOWER-NEXT: scf.yield
+// LOWER: has_side_effects "mov.u32 $0, %tid.x;"
 func.func @product(
     %M: index {tile.dim = "M"},
     %x: !tile.view<?x64xf16> {tile.name = "x", tile.access = "in", tile.extents = ["M", 64]},

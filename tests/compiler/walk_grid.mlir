@@ -17,11 +17,13 @@
 // LOWER-LABEL: func.func @product
 // LOWER: %[[X:.*]] = llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.ctaid.x"
 // LOWER: %[[Y:.*]] = llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.ctaid.y"
-// LOWER: %[[ROWS:.*]] = arith.constant 4 : i64
-// LOWER: %[[ALONG:.*]] = arith.ceildivui %arg1
+// LOWER: %[[ROWS:.*]] = arith.constant 4 : i32
+// LOWER: %[[ALONG64:.*]] = arith.ceildivui %arg1
+// LOWER: %[[ALONG:.*]] = arith.trunci %[[ALONG64]] : i64 to i32
+// LOWER: %[[COLUMNS64:.*]] = arith.ceildivui %arg0
+// LOWER: %[[COLUMNS:.*]] = arith.trunci %[[COLUMNS64]] : i64 to i32
 // LOWER: %[[BEFORE:.*]] = arith.muli %{{.*}}, %[[ALONG]]
 // LOWER: %[[LINEAR:.*]] = arith.addi %[[BEFORE]]
-// LOWER: %[[COLUMNS:.*]] = arith.ceildivui %arg0
 // LOWER: %[[SIZE:.*]] = arith.muli %[[COLUMNS]], %[[ROWS]]
 // LOWER: %[[GROUP:.*]] = arith.divui %[[LINEAR]], %[[SIZE]]
 // LOWER: %[[FIRST:.*]] = arith.muli %[[GROUP]], %[[ROWS]]

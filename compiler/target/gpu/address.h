@@ -20,8 +20,9 @@ struct GpuLowering::Address {
   mlir::Value when;                // i1 for the whole access, or null
   bool inPipeline = false;         // in a loop that keeps many registers: rows are walked from one to the next
   std::map<std::pair<int64_t, int64_t>, mlir::Value> rows, rowSteps; // inPipeline: pointers by axis and place; strides
-  std::map<int64_t, mlir::Value> room;                               // i32 by axis: places before the bound
+  std::map<int64_t, mlir::Value> left;                               // i32 by axis: see leftOf()
   std::map<std::pair<int64_t, int64_t>, mlir::Value> inside;         // by axis and place along it
+  int64_t unitOf(int64_t axis) const { return axis + 1 == int64_t(axes.size()) ? lastUnit : 1; }
 };
 
 // The scalar layout of one tile rank is what a plain scalar access looks like.

@@ -2,6 +2,7 @@
 #include "compiler/codegen.h"
 #include "compiler/stages.h"
 #include "compiler/target/gpu/ptx_version.h"
+#include "compiler/target/gpu/register_limit.h"
 #include "compiler/tile/roles.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/IR/InlineAsm.h"
@@ -49,6 +50,10 @@ Result<std::string> emitPtx(mlir::ModuleOp source, const Target &target, int64_t
   if (!machine)
     return internalError("LLVM has no NVPTX back end here: " + error);
   std::unique_ptr<llvm::Module> module = TESSERA_TRY(translate(source, context, *machine));
+  source.walk([&](mlir::LLVM::LLVMFuncOp kernel) {
+    if (auto limit = kernel->getAttrOfType<mlir::IntegerAttr>(registerLimitAttr))
+      module->getFunction(kernel.getName())->addFnAttr("nvvm.maxnreg", std::to_string(limit.getInt()));
+  });
   clock.done("translate");
   for (llvm::Function &function : *module)
     if (!function.isDeclaration()) {

@@ -1,8 +1,10 @@
 #include "compiler/target/gpu/lower.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
+#include "compiler/target/gpu/carry_pointers.h"
 #include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
+#include "compiler/target/gpu/register_limit.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -115,7 +117,7 @@ LogicalResult GpuLowering::run() {
   types.append(maps ? maps.size() : 0, LLVM::LLVMPointerType::get(b.getContext()));
   auto entry = func::FuncOp::create(b, loc, kernel.getName(), b.getFunctionType(types, {}));
   for (StringRef name : {StringRef(tile::kernelAttr), StringRef(tile::warpsAttr), StringRef(tile::sharedAttr),
-                         StringRef(tile::producersAttr)})
+                         StringRef(tile::producersAttr), StringRef(registerLimitAttr)})
     if (Attribute value = kernel->getAttr(name))
       entry->setAttr(name, value);
   for (BlockArgument argument : kernel.getArguments())
@@ -138,6 +140,7 @@ LogicalResult GpuLowering::run() {
   if (failed(lowerPrograms()))
     return failure();
   func::ReturnOp::create(b, loc);
+  carryPointers(entry);
   kernel.erase();
   return success();
 }

@@ -62,6 +62,7 @@ private:
   mlir::Value elementPointer(Address &a, const Coordinate &at);
   std::pair<mlir::Value, int64_t> elementPlace(Address &a, const Coordinate &at);
   mlir::Value rowPointer(Address &a, mlir::Value pointer, int64_t axis, int64_t place);
+  mlir::Value leftOf(Address &a, int64_t axis);
   mlir::Value guardOf(Address &a, int64_t r); // i1, or null for always
   mlir::Value loadBits(mlir::Type type, mlir::Value pointer, mlir::Value guard, Address &a);
   void storeBits(mlir::Value value, mlir::Value pointer, mlir::Value guard);

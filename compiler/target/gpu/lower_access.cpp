@@ -2,6 +2,7 @@
 // together as far as alignment allows; where a bound or mask can cut, the instruction is predicated.
 #include "compiler/passes/inside.h"
 #include "compiler/target/gpu/address.h"
+#include "compiler/target/gpu/carry_pointers.h"
 #include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/moves.h"
@@ -118,6 +119,21 @@ Value GpuLowering::elementPointer(Address &a, const Coordinate &at) {
                              ArrayRef<LLVM::GEPArg>{int32_t(rest / elementBytes(a.element))});
 }
 
+// How much of the axis is left from the thread's place on: the register's elements are inside while their place is
+// less. A place fits in 32 bits, and so does what is cut to that.
+Value GpuLowering::leftOf(Address &a, int64_t axis) {
+  Value &left = a.left[axis];
+  if (left)
+    return left;
+  int64_t unit = a.unitOf(axis), tileAxis = a.axes[axis].tileAxis;
+  Value room = arith::SubIOp::create(b, a.loc, scalar(a.axes[axis].bound), a.origins[axis]);
+  room = arith::MaxSIOp::create(b, a.loc, room, constantI64(0));
+  room = arith::MinSIOp::create(b, a.loc, room, constantI64(1 << 30));
+  Value mine = walk(stepsOf(a.layout, [&](const Coordinate &basis) { return basis[tileAxis] * unit; }));
+  room = arith::TruncIOp::create(b, a.loc, b.getI32Type(), room);
+  return left = arith::SubIOp::create(b, a.loc, room, mine);
+}
+
 // When the elements that move with register r may be accessed.
 Value GpuLowering::guardOf(Address &a, int64_t r) {
   Value guard = a.when;
@@ -127,21 +143,11 @@ Value GpuLowering::guardOf(Address &a, int64_t r) {
   for (auto [axis, access] : llvm::enumerate(a.axes)) {
     if (access.kind != tile::Subscript::range)
       continue;
-    int64_t unit = axis + 1 == a.axes.size() ? a.lastUnit : 1, tileAxis = access.tileAxis;
-    Value &known = a.inside[{int64_t(axis), at[tileAxis]}];
-    if (!known) {
-      // Inside while the thread's place < bound - origin. A place fits in 32 bits, and so does what is cut to that.
-      Value &room = a.room[int64_t(axis)];
-      if (!room) {
-        Value left = arith::SubIOp::create(b, a.loc, scalar(access.bound), a.origins[axis]);
-        left = arith::MaxSIOp::create(b, a.loc, left, constantI64(0));
-        left = arith::MinSIOp::create(b, a.loc, left, constantI64(1 << 30));
-        room = arith::TruncIOp::create(b, a.loc, b.getI32Type(), left);
-      }
-      Value mine = walk(stepsOf(a.layout, [&](const Coordinate &basis) { return basis[tileAxis] * unit; }));
-      Value most = arith::SubIOp::create(b, a.loc, room, constantI32(at[tileAxis] * unit));
-      known = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::slt, mine, most);
-    }
+    int64_t place = at[access.tileAxis];
+    Value &known = a.inside[{int64_t(axis), place}];
+    if (!known)
+      known = arith::CmpIOp::create(b, a.loc, arith::CmpIPredicate::sgt, leftOf(a, int64_t(axis)),
+                                    constantI32(place * a.unitOf(int64_t(axis))));
     guard = also(b, a.loc, guard, known);
   }
   return guard;
@@ -280,7 +286,7 @@ void GpuLowering::lowerLoad(tile::LoadOp op) {
   if (op.getMask())
     a.mask = &regs(op.getMask());
   if (op.getWhen())
-    a.when = scalar(op.getWhen()), a.inPipeline = true;
+    a.when = scalar(op.getWhen()), a.inPipeline = true, markCarried(a.base);
   int64_t vector = layout.rank() ? vectorLength(a, op) : 1;
   Registers out;
   bool guarded = false;
@@ -306,7 +312,8 @@ void GpuLowering::lowerCopy(tile::CopyOp op) {
     a.mask = &regs(op.getMask());
   Value when = also(b, a.loc, op.getWhen() ? scalar(op.getWhen()) : Value(), isFirstHolder(layout));
   int64_t vector = accessVector(op, layout), bytes = vector * elementBytes(type);
-  a.inPipeline = bool(op.getWhen());
+  if ((a.inPipeline = bool(op.getWhen())))
+    markCarried(a.base);
   SharedAddress to(*this, {op.getBuffer(), slotOf(op.getSlot())}, layout, type.getShape());
   bool guarded = false;
   for (int64_t r = 0; r < layout.registers(); r += vector) {

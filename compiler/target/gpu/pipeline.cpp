@@ -14,6 +14,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/register_limit.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/tile/access.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -126,6 +127,7 @@ public:
     fitSharedMemory();
     if (stages < 2 || (copied.empty() && carried.empty()))
       return;
+    limitRegisters();
     rewriter.setInsertionPoint(loop);
     for (SmallVector<Staged> *list : {&copied, &carried})
       for (Staged &staged : *list)
@@ -260,6 +262,18 @@ private:
         registers += registersOf(load.getResult()) / vector * ((vector * gpu::elementBytes(type) + 3) / 4);
       }
     return registers;
+  }
+
+  // ptxas takes what there is to bring fragments early: 229 registers for 128 x 128 sums of four warps, where 168 do
+  // and let a third block into the multiprocessor. Smaller sums leave it no such room; loads on their way spill under
+  // such a bound, and no block is won.
+  void limitRegisters() {
+    auto kernel = loop->getParentOfType<func::FuncOp>();
+    int64_t sums = 0;
+    for (Value value : loop.getRegionIterArgs())
+      sums += registersOf(value);
+    if (sums == 128 && carried.empty() && kernel->hasAttr(tile::alignedAttr) && !chip.has("setmaxnreg"))
+      kernel->setAttr(gpu::registerLimitAttr, rewriter.getI64IntegerAttr(sums + 40));
   }
 
   // As many slots as fit beside what the loop holds anyway.
