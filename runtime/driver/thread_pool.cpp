@@ -35,6 +35,8 @@ static int64_t split(int64_t total, int64_t parts, int64_t i) { return total / p
 
 ThreadPool::ThreadPool(int threads)
     : shares(size_t(std::clamp(threads > 0 ? threads : int(std::thread::hardware_concurrency()), 1, maxThreads))) {
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    CPU_ZERO(&allowed);
   for (int i = 1; i < this->threads(); ++i)
     workers.emplace_back([this, i] { workerLoop(i); });
 }
@@ -67,13 +69,28 @@ void ThreadPool::run(int64_t tasks, Body body, const void *context) {
   // Sequentially consistent, as is the sleeper's count: either we see the sleeper or it sees the new job.
   current.store(id);
   doorbell.store(uint32_t(id));
-  if (sleepers.load() > 0)
+  if (sleepers.load() > 0) {
+    keepOff(sched_getcpu());
     doorbell.notify_all();
+  }
   work(0, id);
   auto finished = [&] { return open.load(std::memory_order_acquire) == 0; };
   if (!spin(finished))
     for (int32_t left; (left = open.load(std::memory_order_acquire)) != 0;)
       open.wait(left, std::memory_order_acquire);
+}
+
+// A guest's kernel takes a halted virtual CPU for one that its host has given away, and wakes a worker on the caller's
+// CPU instead; the caller then does the whole job before the next tick moves the worker: a launch after a pause took
+// twice as long on two threads.
+void ThreadPool::keepOff(int cpu) {
+  if (cpu < 0 || cpu == avoided || CPU_COUNT(&allowed) < threads())
+    return;
+  avoided = cpu;
+  cpu_set_t others = allowed;
+  CPU_CLR(size_t(cpu), &others);
+  for (std::thread &worker : workers) // where it fails the worker stays where it was, which is slower but right
+    pthread_setaffinity_np(worker.native_handle(), sizeof others, &others);
 }
 
 void ThreadPool::work(int self, uint64_t id) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <sched.h>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,7 @@ private:
   void work(int self, uint64_t id);
   void workerLoop(int self);
   uint64_t awaitJob(uint64_t last);
+  void keepOff(int cpu);
 
   std::vector<Share> shares; // one a thread; 0 is the caller's
   Job job;
@@ -58,6 +60,8 @@ private:
   alignas(64) std::atomic<int32_t> open{0}; // chunks not finished yet
   std::atomic<bool> stopping{false};
   std::mutex turn;
+  cpu_set_t allowed; // what the creator may run on; none where that is not known
+  int avoided = -1;  // the CPU that workers keep off, under `turn`
   std::vector<std::thread> workers;
 };
 

@@ -52,6 +52,40 @@ TEST(ThreadPool, WakesWorkersThatSleep) {
   }
 }
 
+// A worker that is woken on the caller's CPU waits while the caller does its work: it may not run there.
+TEST(ThreadPool, WorkersThatWakeKeepOffTheCallersCpu) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2)
+    GTEST_SKIP() << "this process may use one CPU only";
+  ThreadPool pool(2);
+  std::thread::id caller = std::this_thread::get_id();
+  for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(cpu, &here);
+    ASSERT_EQ(pthread_setaffinity_np(pthread_self(), sizeof here, &here), 0);
+    bool keptOff = false;
+    // A busy machine may give the worker no time to fall asleep, or none to take a task: then another round does.
+    for (int round = 0; round < 1000 && !keptOff; ++round) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::atomic<bool> off{false};
+      pool.each(8, [&](int64_t, int64_t) {
+        cpu_set_t mine;
+        if (std::this_thread::get_id() == caller)
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        else if (pthread_getaffinity_np(pthread_self(), sizeof mine, &mine) == 0)
+          off = !CPU_ISSET(cpu, &mine) && CPU_COUNT(&mine) == CPU_COUNT(&allowed) - 1;
+      });
+      keptOff = off;
+    }
+    EXPECT_TRUE(keptOff) << "the worker may run on CPU " << cpu;
+  }
+  pthread_setaffinity_np(pthread_self(), sizeof allowed, &allowed);
+}
+
 TEST(ThreadPool, ALongTaskHoldsUpNobodyElse) {
   ThreadPool pool(2);
   std::atomic<int> quick{0};
