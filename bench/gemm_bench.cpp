@@ -2,6 +2,7 @@
 #include "bench/op_cases.h"
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 namespace tessera::bench {
 
@@ -42,6 +43,11 @@ struct Contender {
     return {};
   }
   Status sample() {
+    // Idle worker threads spin before they sleep, OpenBLAS' for 25 ms, and would take a core from the next contender.
+    // Threads that just woke may share a core until the kernel's next ticks part them.
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    for (Clock::time_point start = Clock::now(); Clock::now() - start < std::chrono::milliseconds(20);)
+      TESSERA_TRY(once());
     us.push_back(TESSERA_TRY(elapsed()) / double(calls));
     return {};
   }
