@@ -114,7 +114,7 @@ Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
     if (options.dtype)
       dtypes = {*options.dtype};
     for (DType dtype : dtypes)
-      for (const ops::Sizes &sizes : casesOf(op)) {
+      for (const ops::Sizes &sizes : casesOf(op, dtype)) {
         ops::OpRequest request{dtype, "", sizes};
         if (!seen.insert(TESSERA_TRY(op.trace(request, target)).fingerprint).second)
           continue;

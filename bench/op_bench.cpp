@@ -47,12 +47,11 @@ Status benchOps(const OpBenchOptions &options, const std::function<bool(const Op
   for (const ops::OpInfo &op : ops::all()) {
     if (!options.op.empty() && op.name != options.op)
       continue;
-    std::vector<ops::Sizes> cases = options.sizes.empty() ? casesOf(op) : std::vector{options.sizes};
     std::vector<DType> dtypes = dtypesOf(op, device.target());
     if (options.dtype)
       dtypes = {*options.dtype};
     for (DType dtype : dtypes)
-      for (const ops::Sizes &sizes : cases)
+      for (const ops::Sizes &sizes : options.sizes.empty() ? casesOf(op, dtype) : std::vector{options.sizes})
         if (!done(TESSERA_TRY(benchCase(device, peaks, op, {dtype, options.config, sizes}, options.repeats))))
           return {};
   }

@@ -13,7 +13,7 @@ std::vector<DType> dtypesOf(const ops::OpInfo &op, const Target &target) {
   return dtypes;
 }
 
-std::vector<Sizes> casesOf(const ops::OpInfo &op) {
+std::vector<Sizes> casesOf(const ops::OpInfo &op, DType dtype) {
   static const std::map<std::string_view, std::vector<Sizes>> cases = {
       {"gemm", {{{"M", 64}, {"N", 576}, {"K", 576}}, {}, {{"M", 1024}, {"N", 1024}, {"K", 1024}}}},
       {"quant_matmul",
@@ -36,7 +36,13 @@ std::vector<Sizes> casesOf(const ops::OpInfo &op) {
       {"embedding", {{{"T", 1}}, {}}},
   };
   auto found = cases.find(op.name);
-  return found == cases.end() ? std::vector<Sizes>{{}} : found->second;
+  std::vector<Sizes> chosen = found == cases.end() ? std::vector<Sizes>{{}} : found->second;
+  if (isQuantized(dtype)) // a row is whole blocks
+    for (Sizes &over : chosen)
+      for (const auto &[name, size] : sizesOf(op, over))
+        if (int64_t block = info(dtype).packed->block; (name == "K" || name == "D") && size % block)
+          over[name] = (size / block + 1) * block;
+  return chosen;
 }
 
 Sizes sizesOf(const ops::OpInfo &op, const Sizes &over) {

@@ -7,7 +7,8 @@
 namespace tessera::bench {
 
 // Sizes over the op's default shape, one a case: what the demo model does in decoding and prefill, and larger ones.
-std::vector<ops::Sizes> casesOf(const ops::OpInfo &op);
+// Rows of packed matrices are whole blocks of `dtype`.
+std::vector<ops::Sizes> casesOf(const ops::OpInfo &op, DType dtype);
 
 // The op's dtypes that the target's compiler takes.
 std::vector<DType> dtypesOf(const ops::OpInfo &op, const Target &target);
