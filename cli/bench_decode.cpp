@@ -171,7 +171,8 @@ Status benchDecode(const Options &options) {
   decode::Model model = TESSERA_TRY(decode::Model::load(options.model, load));
   progress.finish();
   // How near it comes to what the memory gives is known where the memory is this machine's.
-  double bandwidth = model.device().impl().hostVisible() ? readBandwidth(model.device().threads()) : 0;
+  double bandwidth =
+      model.device().impl().hostVisible() ? readBandwidth(model.device().threads(), model.report().weightsBytes) : 0;
   std::vector<Row> rows;
   for (int64_t batch : options.batches) {
     Speeds speeds = TESSERA_TRY(measure(options, model, batch));

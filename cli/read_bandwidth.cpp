@@ -9,7 +9,6 @@
 namespace tessera::cli {
 
 namespace {
-constexpr size_t words = size_t(32) << 20; // 256 MB of 64-bit words
 constexpr int passes = 7;
 
 // Eight running sums, so that the additions do not wait for each other.
@@ -22,7 +21,8 @@ uint64_t sum(const uint64_t *begin, const uint64_t *end) {
 }
 } // namespace
 
-double readBandwidth(int threads) {
+double readBandwidth(int threads, size_t bytes) {
+  size_t words = bytes / sizeof(uint64_t);
   std::vector<uint64_t> memory(words, 1);
   std::atomic<uint64_t> total = 0; // keeps the reads from being optimised away
   double best = 0;
