@@ -96,8 +96,9 @@ static std::vector<int32_t> indices(std::string_view name, int64_t count, const 
     spread(ops::at(sizes, "pages"));
   else if (name == "slots")
     std::iota(values.begin(), values.end(), 0);
-  else if (name == "length")
-    std::ranges::fill(values, int32_t(ops::at(sizes, "slots") * ops::at(sizes, "pageSize")));
+  else if (name == "length") // all that the cache, or the splits of it, hold
+    std::ranges::fill(values, int32_t(sizes.contains("slots") ? ops::at(sizes, "slots") * ops::at(sizes, "pageSize")
+                                                              : ops::at(sizes, "splits") * ops::at(sizes, "split")));
   else
     spread(100); // block sums
   return values;

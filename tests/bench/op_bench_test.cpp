@@ -1,5 +1,6 @@
 // What a user of `tessera bench op` relies on: a row a case with figures that belong together, and clear refusals.
 #include "bench/op_bench.h"
+#include "ops/all.h"
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -32,12 +33,11 @@ TEST(OpBench, ARowsFiguresBelongTogether) {
   EXPECT_GT(row.percentOfRoofline, 0);
 }
 
-// Every op finds valid arguments for its default case, whatever its index arguments are.
+// Every op finds valid arguments for its cases, whatever its index arguments are.
 TEST(OpBench, EveryOpRuns) {
-  for (const char *op :
-       {"quantize", "embedding", "rms_norm", "rope", "kv_append", "attention", "silu_and_mul", "softmax", "arg_max"})
-    for (const OpBenchRow &row : rowsOf({.op = op, .threads = 1}))
-      EXPECT_TRUE(std::isfinite(row.us.median) && row.us.median > 0) << op << " " << row.shape;
+  for (const ops::OpInfo &op : ops::all())
+    for (const OpBenchRow &row : rowsOf({.op = std::string(op.name), .dtype = op.dtypes.front(), .threads = 1}))
+      EXPECT_TRUE(std::isfinite(row.us.median) && row.us.median > 0) << op.name << " " << row.shape;
 }
 
 // The demo model's rows of 576 are no whole blocks of 256: the format gets wider ones.
