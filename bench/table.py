@@ -38,6 +38,20 @@ def batched_rows(result):
                f"{row['ratio']:.2f} |")
 
 
+def format_rows(result):
+    yield ""
+    yield "| weights, tokens/s (times llama.cpp's) | decode, 1 thread | decode, 2 threads | prefill, 1 thread | prefill, 2 threads | peak memory, MB |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    rows = {(row["format"], row["phase"], row["threads"]): row for row in result["rows"]}
+    for name, memory in result["memory"].items():
+        cells = [rows[name, phase, threads] for phase in ("decode", "prefill") for threads in (1, 2)]
+        theirs = memory["llama_cpp_mb"] - memory["of_which_python_mb"]
+        yield (f"| {name} | " + " | ".join(f"{row['tessera_tokens_per_s']['median']:g} ({row['ratio']:.2f})" for row in cells) +
+               f" | {memory['tessera_mb']:g} ({memory['tessera_mb'] / theirs:.2f}) |")
+    yield ""
+    yield f"Medians of {result['repeats']} interleaved runs, llama.cpp with flash attention and repacked weights; {result['date']}."
+
+
 def startup_rows(result):
     yield ""
     where = " on a machine busy with other work" if result["disturbed"] else ""
@@ -58,7 +72,8 @@ def golden_rows(result):
 
 def render():
     lines = []
-    for name, rows in (("decode_cpu.json", speed_rows), ("batched_cpu.json", batched_rows), ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
+    for name, rows in (("decode_cpu.json", speed_rows), ("formats_cpu.json", format_rows), ("batched_cpu.json", batched_rows),
+                       ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
         result = load(name)
         lines += rows(result) if result else []
     return "\n".join(lines) + "\n" if lines else ""
