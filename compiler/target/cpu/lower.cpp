@@ -132,7 +132,7 @@ class LateLoads {
 public:
   explicit LateLoads(OpBuilder &b) : b(b) {
     for (Operation &op : llvm::reverse(llvm::make_range(b.getBlock()->begin(), b.getInsertionPoint())))
-      if (!isMemoryEffectFree(&op) && !isa<LLVM::LoadOp>(op)) {
+      if (!isMemoryEffectFree(&op) && !isa<LLVM::LoadOp, LLVM::Prefetch>(op)) {
         lastWrite = &op;
         break;
       }

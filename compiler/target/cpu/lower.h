@@ -34,7 +34,14 @@ private:
   Address addressOf(mlir::Operation *access, tile::ViewType view, mlir::Value viewValue);
   mlir::Value gatheredIndex(Address &a, int axis, int64_t element, mlir::Location loc);
   mlir::Value elementPointer(Address &a, const Coordinate &at, mlir::Type element, mlir::Location loc);
-  std::pair<mlir::Value, int64_t> packedPointer(Address &a, tile::LoadOp op, int plane, const Coordinate &at);
+  // Where a plane's bits of one element of a packed view lie.
+  struct PackedPlace {
+    mlir::Value pointer;
+    int64_t shift;               // of the bits in that byte
+    std::optional<int64_t> line; // number of the cache line from the tile's first, where the tile is whole panels
+  };
+  PackedPlace packedPointer(Address &a, tile::LoadOp op, int plane, const Coordinate &at);
+  void prefetch(mlir::Value pointer, mlir::Location loc);
   struct Guard; // when the lanes of a register may be accessed
   Guard guard(Address &a, const Layout &layout, int64_t r, bool packed, mlir::Location loc);
   Guard laneGuard(const Guard &guard, int64_t lane, mlir::Location loc);
