@@ -18,11 +18,10 @@ inline void statement(mlir::OpBuilder &b, mlir::Location loc, const std::string 
 // A register that a statement computes from others, and nothing else.
 inline mlir::Value computed(mlir::OpBuilder &b, mlir::Location loc, const std::string &text, mlir::ValueRange operands,
                             const std::string &constraints) {
-  using namespace mlir;
-  Type type = constraints.starts_with("=l") ? b.getI64Type() : b.getI32Type();
-  return LLVM::InlineAsmOp::create(b, loc, type, operands, text, constraints, /*has_side_effects=*/false,
-                                   /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
-                                   LLVM::AsmDialectAttr(), ArrayAttr())
+  mlir::Type type = constraints.starts_with("=l") ? b.getI64Type() : b.getI32Type();
+  return mlir::LLVM::InlineAsmOp::create(b, loc, type, operands, text, constraints, /*has_side_effects=*/false,
+                                         /*is_align_stack=*/false, mlir::LLVM::tailcallkind::TailCallKind::None,
+                                         mlir::LLVM::AsmDialectAttr(), mlir::ArrayAttr())
       .getResult(0);
 }
 
@@ -31,12 +30,11 @@ inline mlir::Value computed(mlir::OpBuilder &b, mlir::Location loc, const std::s
 inline void through(mlir::OpBuilder &b, mlir::Location loc, const std::string &text,
                     llvm::MutableArrayRef<mlir::Value> kept, mlir::ValueRange read = {},
                     const std::string &constraints = "") {
-  using namespace mlir;
   if (kept.empty())
     return statement(b, loc, text, read, constraints);
   std::string all, tied;
-  SmallVector<Type> types;
-  SmallVector<Value> operands(kept.begin(), kept.end());
+  mlir::SmallVector<mlir::Type> types;
+  mlir::SmallVector<mlir::Value> operands(kept.begin(), kept.end());
   for (auto [i, value] : llvm::enumerate(kept)) {
     all += value.getType().isF32() ? "=f," : "=r,";
     tied += std::to_string(i) + ",";
@@ -44,13 +42,15 @@ inline void through(mlir::OpBuilder &b, mlir::Location loc, const std::string &t
   }
   llvm::append_range(operands, read);
   all += tied + constraints + (constraints.empty() ? "" : ",") + "~{memory}";
-  Type result = kept.size() == 1 ? types.front() : Type(LLVM::LLVMStructType::getLiteral(b.getContext(), types));
-  Value made = LLVM::InlineAsmOp::create(b, loc, result, operands, text, all, /*has_side_effects=*/true,
-                                         /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
-                                         LLVM::AsmDialectAttr(), ArrayAttr())
-                   .getResult(0);
+  mlir::Type result =
+      kept.size() == 1 ? types.front() : mlir::Type(mlir::LLVM::LLVMStructType::getLiteral(b.getContext(), types));
+  mlir::Value made =
+      mlir::LLVM::InlineAsmOp::create(b, loc, result, operands, text, all, /*has_side_effects=*/true,
+                                      /*is_align_stack=*/false, mlir::LLVM::tailcallkind::TailCallKind::None,
+                                      mlir::LLVM::AsmDialectAttr(), mlir::ArrayAttr())
+          .getResult(0);
   for (auto [i, value] : llvm::enumerate(kept))
-    value = kept.size() == 1 ? made : LLVM::ExtractValueOp::create(b, loc, made, int64_t(i)).getResult();
+    value = kept.size() == 1 ? made : mlir::LLVM::ExtractValueOp::create(b, loc, made, int64_t(i)).getResult();
 }
 
 } // namespace tessera::gpu
