@@ -37,6 +37,9 @@
 // LOWER: "wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;"
 // LOWER-LABEL: func.func @chain
 // LOWER: wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {{.*}}, {$128, $129, $130, $131}, $132, 1, 1, 1, 1;
+// Halves go to shared memory by stmatrix, from where they are written in 16 bytes a thread.
+// LOWER-LABEL: func.func @narrow
+// LOWER: llvm.nvvm.stmatrix.sync.aligned.m8n8.x4.b16.p3
 func.func @product(
     %x: !tile.view<64x64xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 64]},
     %w: !tile.view<64x128xf16> {tile.name = "w", tile.access = "in", tile.extents = [64, 128]},
@@ -63,5 +66,17 @@ func.func @chain(
   %h = arith.truncf %e : tensor<64x32xf32> to tensor<64x32xf16>
   %o = tile.dot %h, %d, %none : tensor<64x32xf16>, tensor<32x128xf16> -> tensor<64x128xf32>
   tile.store %o, %y[all 64, all 128] : tensor<64x128xf32> -> !tile.view<64x128xf32>
+  return
+}
+func.func @narrow(
+    %x: !tile.view<64x64xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 64]},
+    %w: !tile.view<64x128xf16> {tile.name = "w", tile.access = "in", tile.extents = [64, 128]},
+    %y: !tile.view<64x128xf16> {tile.name = "y", tile.access = "out", tile.extents = [64, 128]}) attributes {tile.kernel, tile.aligned} {
+  %zero = arith.constant dense<0.0> : tensor<64x128xf32>
+  %b = tile.load %w[all 64, all 128] : !tile.view<64x128xf16> -> tensor<64x128xf16>
+  %a = tile.load %x[all 64, all 64] : !tile.view<64x64xf16> -> tensor<64x64xf16>
+  %c = tile.dot %a, %b, %zero : tensor<64x64xf16>, tensor<64x128xf16> -> tensor<64x128xf32>
+  %h = arith.truncf %c : tensor<64x128xf32> to tensor<64x128xf16>
+  tile.store %h, %y[all 64, all 128] : tensor<64x128xf16> -> !tile.view<64x128xf16>
   return
 }

@@ -29,14 +29,17 @@ std::vector<float> turned(const std::vector<float> &b, MatmulShape s) {
   return rows;
 }
 
+std::vector<float> run(ops::Gemm op, MatmulShape s, ops::Gemm::Config config, const std::vector<float> &a,
+                       const std::vector<float> &b) {
+  Argument c = Argument::out(op.out, {s.m, s.n});
+  Argument B = op.transposed ? Argument::in(op.in, {s.n, s.k}, turned(b, s)) : Argument::in(op.in, {s.k, s.n}, b);
+  EXPECT_TRUE(launch(hopper(), trace(op, config), {Argument::in(op.in, {s.m, s.k}, a), B, c}));
+  return c.floats();
+}
+
 void check(ops::Gemm op, MatmulShape s, ops::Gemm::Config config) {
   std::vector<float> a = rounded(op.in, randomFloats(s.m * s.k, 1)), b = rounded(op.in, randomFloats(s.k * s.n, 2));
-  Argument c = Argument::out(op.out, {s.m, s.n});
-  ASSERT_TRUE(
-      launch(hopper(), trace(op, config),
-             {Argument::in(op.in, {s.m, s.k}, a),
-              op.transposed ? Argument::in(op.in, {s.n, s.k}, turned(b, s)) : Argument::in(op.in, {s.k, s.n}, b), c}));
-  EXPECT_LE(reference::nmse(c.floats(), reference::gemm<double>(s, widen(a), widen(b))), 1e-6)
+  EXPECT_LE(reference::nmse(run(op, s, config, a, b), reference::gemm<double>(s, widen(a), widen(b))), 1e-6)
       << name(op.in) << " " << text(s) << (op.transposed ? " transposed" : "") << " " << configText(config);
 }
 
@@ -50,6 +53,17 @@ TEST(Warpgroup, DefaultsAgreeWithTheOracle) {
         ops::Gemm op{.in = dtype, .out = f32, .transposed = transposed};
         check(op, s, op.defaultConfig(hopper(), 128));
       }
+}
+
+// Halves leave the accumulators by stmatrix.
+TEST(Warpgroup, NarrowOutputsAreTheRoundedWideOnes) {
+  MatmulShape s{200, 264, 72};
+  for (DType dtype : {f16, bf16}) {
+    std::vector<float> a = randomFloats(s.m * s.k, 1), b = randomFloats(s.k * s.n, 2);
+    ops::Gemm wide{.in = dtype, .out = f32}, narrow{.in = dtype, .out = dtype};
+    ops::Gemm::Config config = wide.defaultConfig(hopper(), 128);
+    EXPECT_EQ(run(narrow, s, config, a, b), rounded(dtype, run(wide, s, config, a, b))) << name(dtype);
+  }
 }
 
 // Rows of 32, 64 and 128 bytes, two panels of them, one and two warpgroups.

@@ -1,8 +1,8 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
 // thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
-// tensors), lower_shared.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups), lower_roles.cpp (warps that copy
-// and warps that compute), lower_reduce.cpp, lower_convert.cpp (element types).
+// tensors), lower_shared.cpp and lower_matrices.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups),
+// lower_roles.cpp (warps that copy and warps that compute), lower_reduce.cpp, lower_convert.cpp (element types).
 #pragma once
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
@@ -110,6 +110,19 @@ private:
     llvm::DenseMap<int64_t, mlir::Value> byChunk;            // pointers by what is XORed onto the chunk
   };
   std::map<std::array<std::vector<int64_t>, 4>, mlir::Value> inRings; // the thread's parts of addresses in rings
+  // lower_matrices.cpp
+  struct Matrices { // that one ldmatrix or stmatrix moves, each a word of the thread
+    llvm::SmallVector<int64_t> words;
+    Layout giving; // which lane gives the address of which row
+  };
+  struct MatrixPlan {
+    bool transposed = false;
+    int64_t word = 1;                   // elements of a 32-bit word
+    llvm::SmallVector<Matrices> groups; // empty: not by matrices
+  };
+  static MatrixPlan planMatrices(const Layout &layout, mlir::RankedTensorType type, tile::SharedType buffer,
+                                 std::optional<int> summed);
+  bool storeMatrices(tile::SharedStoreOp op);
   // Loads the registers of one shared_load, each with its neighbours when it is first asked for.
   class SharedReader {
   public:
@@ -117,21 +130,15 @@ private:
     mlir::Value at(int64_t r);
 
   private:
-    struct Matrices { // that one ldmatrix loads, each a word of the thread
-      llvm::SmallVector<int64_t> words;
-      Layout giving; // which lane gives the address of which row
-    };
-    void planMatrices(std::optional<int> summed);
     void loadMatrices(const Matrices &group);
     SharedAddress &addressFor(const Layout &walked);
     GpuLowering &lowering;
     tile::SharedLoadOp op;
     mlir::RankedTensorType type;
     Layout layout;
-    Registers elements;           // null where not loaded yet
-    int64_t word = 1, vector = 1; // elements of a 32-bit word; that one plain load moves
-    bool transposed = false;
-    llvm::SmallVector<Matrices> matrices; // empty: plain loads
+    Registers elements; // null where not loaded yet
+    int64_t vector = 1; // elements that one plain load moves
+    MatrixPlan plan;
     llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses;
   };
   // A tile that a dot reads from shared memory: its register r is the reader's register from[r].

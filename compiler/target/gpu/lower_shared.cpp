@@ -1,4 +1,4 @@
-// Shared memory: stores and loads of swizzled buffers, the latter with ldmatrix where the layout is a fragment's.
+// Shared memory: stores and loads of swizzled buffers; by matrices in lower_matrices.cpp.
 #include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/lower.h"
 #include "compiler/target/gpu/mma.h"
@@ -6,7 +6,6 @@
 #include "compiler/target/gpu/shape.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include <numeric>
 
 using namespace mlir;
 
@@ -110,23 +109,6 @@ static int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
   return vector;
 }
 
-// The conflict degree of a tile's accesses, of `vector` elements each, to a buffer: the worst of the first few, which
-// differ by constants.
-static int conflictsOf(const Layout &layout, tile::SharedType buffer, ArrayRef<int64_t> shape, int64_t vector,
-                       const Coordinate &from) {
-  Swizzle swizzle = swizzleOf(buffer);
-  int worst = 1;
-  for (int64_t r = 0; r < std::min<int64_t>(layout.registers(), 4 * vector); r += vector)
-    worst = std::max(worst, bankConflicts(vector * elementBytes(buffer.getElementType()), [&](int lane) {
-                       Coordinate at = layout.at(r, lane);
-                       for (size_t d = 0; d < at.size(); ++d)
-                         at[d] += from[d];
-                       auto [row, column] = placeIn(buffer, shape, at);
-                       return swizzle.offset(row, column);
-                     }));
-  return worst;
-}
-
 static void explain(Operation *op, const char *what, int64_t accesses, int64_t bytes, int conflicts) {
   op->emitRemark() << what << " shared memory: " << accesses << (accesses == 1 ? " access of " : " accesses of ")
                    << bytes << " bytes a thread, bank conflict degree " << conflicts;
@@ -137,6 +119,8 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   Layout layout = tile::layoutOf(type);
   Type element = heldType(type.getElementType());
   Location loc = op.getLoc();
+  if (storeMatrices(op))
+    return;
   SharedAddress to(*this, {op.getBuffer(), slotOf(op.getSlot())}, layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   const Registers &values = regs(op.getValue());
@@ -216,20 +200,21 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
 GpuLowering::SharedReader::SharedReader(GpuLowering &lowering, tile::SharedLoadOp op, std::optional<int> summed)
     : lowering(lowering), op(op), type(cast<RankedTensorType>(op.getType())), layout(tile::layoutOf(type)),
       elements(layout.registers(), Value()) {
-  planMatrices(summed);
+  if (lowering.target.has("ldmatrix"))
+    plan = planMatrices(layout, type, op.getBuffer().getType(), summed);
   tile::SharedType buffer = op.getBuffer().getType();
   int64_t bytes = elementBytes(type);
-  if (matrices.empty()) {
+  if (plan.groups.empty()) {
     vector = sharedVector(layout, buffer);
     explain(op, "load from", layout.registers() / vector, vector * bytes,
             conflictsOf(layout, buffer, type.getShape(), vector, Coordinate(layout.rank(), 0)));
     return;
   }
   int conflicts = 1;
-  for (const Matrices &group : matrices)
+  for (const Matrices &group : plan.groups)
     conflicts = std::max(conflicts, conflictsOf(group.giving, buffer, type.getShape(), Swizzle::chunkBytes / bytes,
-                                                layout.at(group.words.front() * word, 0)));
-  op.emitRemark() << "ldmatrix" << (transposed ? ", transposed" : "") << ": " << layout.registers() / word
+                                                layout.at(group.words.front() * plan.word, 0)));
+  op.emitRemark() << "ldmatrix" << (plan.transposed ? ", transposed" : "") << ": " << layout.registers() / plan.word
                   << " matrices of 8 x 16 bytes a warp, bank conflict degree " << conflicts;
 }
 
@@ -248,8 +233,9 @@ Value GpuLowering::SharedReader::at(int64_t r) {
     return elements[r];
   OpBuilder &b = lowering.b;
   Location loc = op.getLoc();
-  if (!matrices.empty()) {
-    loadMatrices(*llvm::find_if(matrices, [&](const Matrices &m) { return llvm::is_contained(m.words, r / word); }));
+  if (!plan.groups.empty()) {
+    loadMatrices(
+        *llvm::find_if(plan.groups, [&](const Matrices &m) { return llvm::is_contained(m.words, r / plan.word); }));
     return elements[r];
   }
   int64_t first = r / vector * vector;
@@ -261,76 +247,6 @@ Value GpuLowering::SharedReader::at(int64_t r) {
     elements[first + i] =
         vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, lowering.constantI32(i)).getResult() : loaded;
   return elements[r];
-}
-
-// ldmatrix (PTX ISA, "Warp-level matrix load instruction"): lane 4 i + j of a warp gets the j-th 32-bit word of row i
-// of an 8 x 16-byte matrix; transposed, for 16-bit elements, the pair at rows 2j, 2j+1 of column i. Lanes 8 m .. 8 m +
-// 7 give the rows' addresses of matrix m, up to four at once.
-void GpuLowering::SharedReader::planMatrices(std::optional<int> summed) {
-  tile::SharedType buffer = op.getBuffer().getType();
-  int64_t bytes = elementBytes(type);
-  word = bytes > 4 ? 0 : 4 / bytes;
-  if (!lowering.target.has("ldmatrix") || type.getRank() != 2 || type.getShape() != buffer.getShape() || !word ||
-      layout.lane.size() != 5 || swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
-    return;
-  auto fits = [&](int along) { // the axis whose neighbours share a word
-    auto basis = [&](int axis, int64_t step) { return axis == 0 ? Coordinate{step, 0} : Coordinate{0, step}; };
-    SmallVector<Coordinate> inner, lanes;
-    for (int64_t step = 1; step < word; step *= 2)
-      inner.push_back(basis(along, step));
-    lanes = {basis(along, word), basis(along, 2 * word), basis(1 - along, 1), basis(1 - along, 2), basis(1 - along, 4)};
-    return layout.reg.size() >= inner.size() && std::equal(inner.begin(), inner.end(), layout.reg.begin()) &&
-           std::equal(lanes.begin(), lanes.end(), layout.lane.begin());
-  };
-  transposed = bytes == 2 && fits(0);
-  if (!transposed && !fits(1))
-    return;
-  SmallVector<int64_t> words(layout.registers() / word);
-  std::iota(words.begin(), words.end(), 0);
-  if (summed) { // what is multiplied together comes together
-    auto step = [&](int64_t w) { return layout.at(w * word, 0)[*summed] / layout.block()[*summed]; };
-    llvm::stable_sort(words, [&](int64_t x, int64_t y) { return step(x) < step(y); });
-  }
-  for (ArrayRef<int64_t> rest = words; !rest.empty(); rest = rest.drop_front(matrices.back().words.size())) {
-    // As many matrices as lie on a grid that two lane bits can walk.
-    int64_t count = std::min<int64_t>(4, rest.size());
-    auto at = [&](int64_t i) { return layout.at(rest[i] * word, 0); };
-    auto minus = [](Coordinate x, const Coordinate &y) {
-      x[0] -= y[0], x[1] -= y[1];
-      return x;
-    };
-    Coordinate one{0, 0}, two{0, 0};
-    if (count >= 2)
-      one = minus(at(1), at(0));
-    if (count >= 4)
-      two = minus(at(2), at(0));
-    bool grid = count >= 4 && minus(at(3), at(2)) == one && one[0] >= 0 && one[1] >= 0 && two[0] >= 0 && two[1] >= 0;
-    count = grid ? 4 : count >= 2 && one[0] >= 0 && one[1] >= 0 ? 2 : 1;
-    // The lanes that give addresses: row of the matrix, then which matrix.
-    Layout giving;
-    giving.rep = {1, 1};
-    giving.lane = {{1, 0}, {2, 0}, {4, 0}, count >= 2 ? one : Coordinate{0, 0}, count >= 4 ? two : Coordinate{0, 0}};
-    giving.warp = layout.warp;
-    matrices.push_back({SmallVector<int64_t>(rest.take_front(count)), giving});
-  }
-}
-
-void GpuLowering::SharedReader::loadMatrices(const Matrices &group) {
-  OpBuilder &b = lowering.b;
-  Location loc = op.getLoc();
-  int64_t count = group.words.size();
-  Value pointer = addressFor(group.giving).pointer(layout.at(group.words.front() * word, 0));
-  std::string name =
-      "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) + (transposed ? ".trans" : "") + ".b16.p3";
-  Type i32 = b.getI32Type();
-  Type result =
-      count == 1 ? i32 : Type(LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, i32)));
-  Value all = LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), ValueRange{pointer}).getResult(0);
-  SmallVector<Value> words;
-  for (int64_t i = 0; i < count; ++i)
-    words.push_back(count == 1 ? all : LLVM::ExtractValueOp::create(b, loc, all, i).getResult());
-  for (auto [i, element] : llvm::enumerate(unpackWords(b, loc, words, heldType(type.getElementType()))))
-    elements[group.words[i / word] * word + int64_t(i) % word] = element;
 }
 
 } // namespace tessera::gpu

@@ -1,4 +1,5 @@
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/explain.h"
 #include "compiler/target/gpu/shape.h"
 
 using namespace mlir;
@@ -41,5 +42,20 @@ Swizzle swizzleOf(tile::SharedType buffer) {
 
 int64_t slotBytes(tile::SharedType buffer) { return (swizzleOf(buffer).bytes() + 127) / 128 * 128; }
 int64_t bufferBytes(tile::SharedType buffer) { return buffer.getSlots() * slotBytes(buffer); }
+
+int conflictsOf(const Layout &layout, tile::SharedType buffer, ArrayRef<int64_t> shape, int64_t vector,
+                const Coordinate &from) {
+  Swizzle swizzle = swizzleOf(buffer);
+  int worst = 1;
+  for (int64_t r = 0; r < std::min<int64_t>(layout.registers(), 4 * vector); r += vector)
+    worst = std::max(worst, bankConflicts(vector * elementBytes(buffer.getElementType()), [&](int lane) {
+                       Coordinate at = layout.at(r, lane);
+                       for (size_t d = 0; d < at.size(); ++d)
+                         at[d] += from[d];
+                       auto [row, column] = placeIn(buffer, shape, at);
+                       return swizzle.offset(row, column);
+                     }));
+  return worst;
+}
 
 } // namespace tessera::gpu

@@ -16,6 +16,11 @@ int64_t warpsAlong(mlir::Value tile, int axis);
 // [panels, rows, columns] is cut into panels of columns, which lie one after another.
 std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, llvm::ArrayRef<int64_t> shape, const Coordinate &at);
 
+// The conflict degree of a tile's accesses, of `vector` elements each, to a buffer: the worst of the first few, which
+// differ by constants.
+int conflictsOf(const Layout &layout, tile::SharedType buffer, llvm::ArrayRef<int64_t> shape, int64_t vector,
+                const Coordinate &from);
+
 // One slot of a buffer, and all of it, in bytes.
 Swizzle swizzleOf(tile::SharedType buffer);
 int64_t slotBytes(tile::SharedType buffer);
