@@ -16,7 +16,7 @@
 
 // Scores stay in registers on their way to the second product.
 // CHECK-LABEL: func.func @chain
-// CHECK: %[[S:.*]] = tile.dot {{.*}} {tile.wgmma} : tensor<64x16xf16
+// CHECK: %[[S:.*]] = tile.dot {{.*}} {tile.wgmma} : tensor<64x32xf16
 // CHECK: %[[P:.*]] = tile.convert {{.*}} -> tensor<64x32xf16
 // CHECK: tile.dot %[[P]], {{.*}} {tile.wgmma}
 
@@ -52,16 +52,16 @@ func.func @product(
   return
 }
 func.func @chain(
-    %x: !tile.view<64x16xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 16]},
-    %w: !tile.view<16x32xf16> {tile.name = "w", tile.access = "in", tile.extents = [16, 32]},
+    %x: !tile.view<64x32xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 32]},
+    %w: !tile.view<32x32xf16> {tile.name = "w", tile.access = "in", tile.extents = [32, 32]},
     %v: !tile.view<32x128xf16> {tile.name = "v", tile.access = "in", tile.extents = [32, 128]},
     %y: !tile.view<64x128xf32> {tile.name = "y", tile.access = "out", tile.extents = [64, 128]}) attributes {tile.kernel} {
   %zero = arith.constant dense<0.0> : tensor<64x32xf32>
   %none = arith.constant dense<0.0> : tensor<64x128xf32>
-  %a = tile.load %x[all 64, all 16] : !tile.view<64x16xf16> -> tensor<64x16xf16>
-  %b = tile.load %w[all 16, all 32] : !tile.view<16x32xf16> -> tensor<16x32xf16>
+  %a = tile.load %x[all 64, all 32] : !tile.view<64x32xf16> -> tensor<64x32xf16>
+  %b = tile.load %w[all 32, all 32] : !tile.view<32x32xf16> -> tensor<32x32xf16>
   %d = tile.load %v[all 32, all 128] : !tile.view<32x128xf16> -> tensor<32x128xf16>
-  %s = tile.dot %a, %b, %zero : tensor<64x16xf16>, tensor<16x32xf16> -> tensor<64x32xf32>
+  %s = tile.dot %a, %b, %zero : tensor<64x32xf16>, tensor<32x32xf16> -> tensor<64x32xf32>
   %e = math.exp2 %s : tensor<64x32xf32>
   %h = arith.truncf %e : tensor<64x32xf32> to tensor<64x32xf16>
   %o = tile.dot %h, %d, %none : tensor<64x32xf16>, tensor<32x128xf16> -> tensor<64x128xf32>
