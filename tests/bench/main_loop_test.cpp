@@ -2,6 +2,7 @@
 // operations and what feeds them.
 #include "bench/kernel_timer.h"
 #include "bench/op_cases.h"
+#include "compiler/assembler.h"
 #include "compiler/compile.h"
 #include "tests/bench/ptx_loop.h"
 #include <gtest/gtest.h>
@@ -56,6 +57,23 @@ TEST_P(MainLoopOn, IsMatrixOperationsAndWhatFeedsThem) {
   EXPECT_LE(others, target.has("cp_async") ? 0.5 : 0.8);
   for (int64_t bytes : globalAccesses(made.bytes, made.alignedEntry))
     EXPECT_EQ(bytes, 16);
+}
+
+// Three blocks of 128 threads share 65536 registers on sm_80 to 89; sm_75 brings a step's operands through 32 of them.
+TEST_P(MainLoopOn, TakesFewRegistersAndSpillsNone) {
+  std::optional<Assembler> assembler = *findAssembler();
+  if (!assembler)
+    GTEST_SKIP() << "no ptxas on PATH or in CUDA_HOME";
+  const Target &target = **findTarget(GetParam());
+  for (int transposed : {0, 1}) {
+    ops::OpRequest other = request;
+    other.sizes["transposed"] = transposed;
+    Artifact made = compile(op.trace(other, target).value(), target).value();
+    ASSERT_TRUE(assemble(*assembler, target, made));
+    EXPECT_LE(made.alignedResources.registers, target.has("cp_async") ? 168 : 184) << "transposed " << transposed;
+    EXPECT_EQ(made.alignedResources.spillBytes, 0) << "transposed " << transposed;
+    EXPECT_EQ(made.resources.spillBytes, 0) << "transposed " << transposed;
+  }
 }
 
 TEST_P(MainLoopOn, MeetsNoBankTwice) {

@@ -101,6 +101,7 @@ private:
     std::pair<int64_t, int64_t> rowColumn(const Coordinate &at) const; // in the buffer
     mlir::Value offsetOf(int64_t low);
     mlir::Value startAt(int64_t low);
+    bool isXored() const;
     GpuLowering &lowering;
     Place where;
     Swizzle swizzle;

@@ -55,7 +55,8 @@ Value GpuLowering::SharedAddress::offsetOf(int64_t low) {
 }
 
 // In a ring the thread's part is computed once, before all loops, and hidden from LLVM, which would take it apart again
-// to share terms and so spend an addition more for every address in every step.
+// to share terms and so spend an addition more for every address in every step. Where loads on their way fill the
+// registers, only the part at chunk 0 is kept, and others are made of it in each step.
 Value GpuLowering::SharedAddress::startAt(int64_t low) {
   OpBuilder &b = lowering.b;
   Location loc = where.buffer.getLoc();
@@ -64,6 +65,14 @@ Value GpuLowering::SharedAddress::startAt(int64_t low) {
   };
   if (!where.slot)
     return move(lowering.bufferBase(where.buffer), offsetOf(low));
+  if (low && isXored() && !lowering.target.has("cp_async")) {
+    Value first = byChunk[0];
+    if (!first)
+      first = byChunk[0] = startAt(0);
+    Value number = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), first);
+    number = arith::XOrIOp::create(b, loc, number, lowering.constantI32(low * Swizzle::chunkBytes));
+    return LLVM::IntToPtrOp::create(b, loc, first.getType(), number);
+  }
   Value &mine = lowering.inRings[{fixedSteps, columnSteps, maskSteps, {low}}];
   if (!mine) {
     OpBuilder::InsertionGuard restore(b);
@@ -77,6 +86,13 @@ Value GpuLowering::SharedAddress::startAt(int64_t low) {
   return move(mine, where.slot);
 }
 
+// Whether the bits of the swizzled chunk in an address come from the chunk alone, whatever the slot.
+bool GpuLowering::SharedAddress::isXored() const {
+  int64_t field = swizzle.masks() * Swizzle::chunkBytes, inChunk = Swizzle::chunkBytes - 1;
+  return slotBytes(where.type()) % field == 0 &&
+         llvm::all_of(fixedSteps, [&](int64_t step) { return (step & (field - 1) & ~inChunk) == 0; });
+}
+
 std::pair<Value, int64_t> GpuLowering::SharedAddress::place(const Coordinate &at) {
   constexpr int64_t unit = Swizzle::chunkBytes;
   auto [row, column] = rowColumn(at);
@@ -84,9 +100,9 @@ std::pair<Value, int64_t> GpuLowering::SharedAddress::place(const Coordinate &at
   int64_t key = swizzled ? column * bytes / unit ^ swizzle.mask(row) : 0;
   // Chunks above the swizzled bits only add.
   int64_t high = swizzled ? key & ~(swizzle.masks() - 1) : 0, low = key - high;
-  Value &start = byChunk[low];
+  Value start = byChunk[low];
   if (!start)
-    start = startAt(low);
+    start = byChunk[low] = startAt(low);
   int64_t ring = where.slot ? *where.buffer.getDefiningOp<tile::AllocOp>().getOffset() : 0;
   return {start, ring + row * swizzle.pitch() + (swizzled ? column * bytes % unit + high * unit : column * bytes)};
 }

@@ -265,15 +265,21 @@ private:
   }
 
   // ptxas takes what there is to bring fragments early: 229 registers for 128 x 128 sums of four warps, where 168 do
-  // and let a third block into the multiprocessor. Smaller sums leave it no such room; loads on their way spill under
-  // such a bound, and no block is won.
+  // and let a third block into the multiprocessor. Smaller sums leave it no such room. Loads on their way are registers
+  // too; more than 32 of them spill under such a bound, and so do sums of bytes.
   void limitRegisters() {
     auto kernel = loop->getParentOfType<func::FuncOp>();
     int64_t sums = 0;
-    for (Value value : loop.getRegionIterArgs())
+    bool floats = true;
+    for (Value value : loop.getRegionIterArgs()) {
       sums += registersOf(value);
-    if (sums == 128 && carried.empty() && kernel->hasAttr(tile::alignedAttr) && !chip.has("setmaxnreg"))
-      kernel->setAttr(gpu::registerLimitAttr, rewriter.getI64IntegerAttr(sums + 40));
+      floats &= isa<FloatType>(getElementTypeOrSelf(value.getType()));
+    }
+    if (sums != 128 || !kernel->hasAttr(tile::alignedAttr) || chip.has("setmaxnreg"))
+      return;
+    bool throughRegisters = copied.empty() && carried.size() == 2 && floats && registersOnTheWay() <= 32;
+    if (carried.empty() || throughRegisters)
+      kernel->setAttr(gpu::registerLimitAttr, rewriter.getI64IntegerAttr(sums + (carried.empty() ? 40 : 56)));
   }
 
   // As many slots as fit beside what the loop holds anyway.
