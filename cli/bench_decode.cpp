@@ -164,7 +164,8 @@ Status benchDecode(const Options &options) {
   Progress progress("compiling kernels");
   decode::LoadOptions load = options.load;
   int64_t most = std::ranges::max(options.batches), length = options.promptTokens + options.generatedTokens;
-  if (most > 1)
+  load.sequences = most;
+  if (most > 1) // each as long as the bench makes it, not as the context
     load.kvPages = most * ((length + load.pageSize - 1) / load.pageSize);
   load.engine.chooser = TESSERA_TRY(chooserOf(options));
   load.engine.onProgress = [&](const CompileProgress &state) { progress.update(state.name, state.done, state.total); };

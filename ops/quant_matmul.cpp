@@ -156,10 +156,9 @@ QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t row
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));
   if (gate)
     return {.bm = bm, .bn = turn, .bk = lanes(target)};
-  // One row alone waits for memory: panel after panel is one stream, which the prefetchers follow; several at once are
-  // short streams, and a third slower.
-  if (bm == 1 && isPacked(weight))
-    return {.bm = 1, .bn = panelRows, .bk = lanes(target)};
+  // Few rows wait for memory: panel after panel is one stream; several at once are short streams, and a third slower.
+  if (rows <= most && isPacked(weight))
+    return {.bm = bm, .bn = panelRows, .bk = lanes(target)};
   int vectors = bm == 1 ? 4 : 2; // one row alone needs more accumulators to hide the latency of an add
   return {.bm = bm, .bn = std::max(vectors * lanes(target), panelRows), .bk = lanes(target)};
 }

@@ -38,8 +38,8 @@ Result<Decoder> Decoder::make(const Engine &engine, const model::ModelConfig &co
   if (options.context < 1 || options.chunk < 1)
     return invalidArgument("a decoder takes a context and a chunk of at least one token");
   Decoder decoder(engine, config, std::move(weights), std::move(pool), options);
-  decoder.kernels = TESSERA_TRY(
-      buildKernels(engine, config, decoder.weights, decoder.pool.shape(), {options.split, options.context}));
+  decoder.kernels = TESSERA_TRY(buildKernels(
+      engine, config, decoder.weights, {decoder.pool.shape(), {options.split, options.context}, options.sequences}));
   auto rope = [&](double base, const ops::RopeScaling &scaling) {
     return ropeTables(engine.device(), ops::ropeFrequencies(config.rope.rotaryDim, base, scaling, options.context),
                       options.context);

@@ -12,6 +12,7 @@ struct DecoderOptions {
   int64_t chunk;   // most tokens of a prefill step; changes no result
   // Positions whose softmax is taken alone. It decides how sums round, so it is one number for all models and lengths.
   int64_t split = 512;
+  int64_t sequences = 1; // most that are decoded at once; more work too, but slower
 };
 
 // What a step computed, one row a token that logits were wanted for. Valid until the next step.

@@ -32,9 +32,6 @@ private:
   // A source that is still to be written, with the operands that take it: f32 where group is 0.
   Source source(int64_t rows, int64_t columns, int group, Operands &outputs);
   Source::Quantized codes(int64_t rows, int64_t columns, int group);
-  const LoadedKernel &kernel(const MatmulKey &key, int64_t rows) const {
-    return p.kernels.at(rows == 1 ? Width::one : Width::many).matmul.at(key);
-  }
   // The launch of a product: the left-hand side, the weight, and what follows.
   void product(const MatmulKey &key, Source &source, const Buffer &weight, const Operands &rest);
   Activation matmul(Source &source, const Buffer &weight, const Buffer &bias = {}) {
@@ -100,7 +97,7 @@ void GraphBuilder::product(const MatmulKey &key, Source &source, const Buffer &w
   }
   operands.push_back(weight);
   operands.insert(operands.end(), rest.begin(), rest.end());
-  builder.launch(kernel(key, source.rows), std::move(operands));
+  builder.launch(p.kernels.matmul.at(key, source.rows), std::move(operands));
 }
 
 Source GraphBuilder::normed(const std::optional<Activation> &added, const Activation &stream, const Buffer &weight,
@@ -152,19 +149,19 @@ Activation GraphBuilder::attention(const AttentionWeights &w, int64_t layer, con
                        p.pool.values(layer), step.in.table.buffer, step.in.length.buffer};
   for (StepBuilder::Operand &output : outputs)
     output = perSequence(std::get<Activation>(output));
-  const WideKernels &kernels = p.kernels.at(shape.queries == 1 ? Width::one : Width::many);
+  auto kernel = [&](const AttentionKey &which) { return p.kernels.attention.at(which, shape.queries); };
   if (shape.splits && !key.windowed) {
     Shape parts = {shape.batch, shape.queries, heads, shape.splits, headDim}, perPart = parts;
     perPart.back() = 2;
     Activation acc = builder.activation(f32, parts), stats = builder.activation(f32, perPart);
     operands.insert(operands.end(), {acc, stats});
-    builder.launch(kernels.attention.at({.group = key.group, .partial = true}), std::move(operands));
+    builder.launch(kernel({.group = key.group, .partial = true}), std::move(operands));
     operands = {acc, stats, step.in.length.buffer};
     operands.insert(operands.end(), outputs.begin(), outputs.end());
-    builder.launch(kernels.merge.at(key.group), std::move(operands));
+    builder.launch(p.kernels.merge.at(key.group), std::move(operands));
   } else {
     operands.insert(operands.end(), outputs.begin(), outputs.end());
-    builder.launch(kernels.attention.at(key), std::move(operands));
+    builder.launch(kernel(key), std::move(operands));
   }
   return norm(matmul(attended, w.o, w.oBias), w.postNorm);
 }

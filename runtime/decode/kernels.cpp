@@ -115,21 +115,31 @@ AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &co
   return {config.windowed(layer), group && config.attention.headDim % group == 0 ? group : 0};
 }
 
+// The rows that products are compiled for: a token, up to eight sequences at once, a prompt.
+static std::vector<int64_t> widths(int64_t sequences) {
+  std::vector<int64_t> rows = {1};
+  while (rows.back() < std::min<int64_t>(sequences, 8))
+    rows.push_back(rows.back() * 2);
+  rows.push_back(manyRows);
+  return rows;
+}
+
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             const KvShape &cache, const KvSplit &split) {
+                             const KernelOptions &options) {
+  const auto &[cache, split, sequences] = options;
   int heads = int(config.attention.heads), kvHeads = int(config.attention.kvHeads);
   int headDim = int(config.attention.headDim), rotaryDim = int(config.rope.rotaryDim), page = int(cache.pageSize);
   bool silu = config.family->gate == model::Gate::silu;
   const Target &target = engine.target();
   Wanted wanted = wantedBy(config, weights);
   Kernels kernels;
-  Batch batch(engine);
-  for (int64_t rows : {int64_t(1), manyRows}) { // the longest to compile come first
-    WideKernels &wide = rows == 1 ? kernels.one : kernels.many;
+  Batch batch(engine); // the longest to compile come first
+  for (int64_t rows : widths(sequences))
     for (const MatmulKey &key : wanted.products) {
       ops::QuantMatmul matmul{.weight = key.weight, .bias = key.bias, .slice = key.slice};
-      TESSERA_TRY(batch.add(wide.matmul[key], matmul, matmul.defaultConfig(target, rows)));
+      TESSERA_TRY(batch.add(kernels.matmul.kernels[rows][key], matmul, matmul.defaultConfig(target, rows)));
     }
+  for (int64_t rows : {int64_t(1), manyRows})
     for (const AttentionKey &key : wanted.attention) {
       ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
       score.window = key.windowed ? int(config.rule.window) : 0;
@@ -137,17 +147,17 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
       attention.keyColumns = cache.keyColumns;
       attention.codeGroup = key.group;
       attention.split = split.needed() ? int(split.split) : 0;
-      TESSERA_TRY(batch.add(wide.attention[key], attention, attention.defaultConfig(target, rows)));
+      std::map<AttentionKey, LoadedKernel> &wide = kernels.attention.kernels[rows];
+      TESSERA_TRY(batch.add(wide[key], attention, attention.defaultConfig(target, rows)));
       if (rows > 1 || key.windowed || !split.inParts())
         continue;
       attention.partial = true;
       attention.codeGroup = 0;
-      TESSERA_TRY(batch.add(wide.attention[{.group = key.group, .partial = true}], attention,
-                            attention.defaultConfig(target, rows)));
       TESSERA_TRY(
-          batch.add(wide.merge[key.group], ops::AttentionMerge{heads, headDim, int(split.split), false, key.group}));
+          batch.add(wide[{.group = key.group, .partial = true}], attention, attention.defaultConfig(target, rows)));
+      TESSERA_TRY(
+          batch.add(kernels.merge[key.group], ops::AttentionMerge{heads, headDim, int(split.split), false, key.group}));
     }
-  }
   TESSERA_TRY(batch.add(kernels.embedding, ops::Embedding{weights.embedding.dtype()}));
   for (int group : wanted.norms) {
     TESSERA_TRY(batch.add(kernels.norm[group], ops::RmsNorm{.residual = false, .group = group}));

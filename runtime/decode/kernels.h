@@ -9,9 +9,6 @@
 
 namespace tessera::decode {
 
-// How many rows a step brings; the widths differ in their configurations, never in a row's bits.
-enum class Width { one, many };
-
 // Values that share a scale of the activations before this weight; 0 where it takes them as they are.
 inline int groupOf(DType weight) { return isQuantized(weight) ? info(weight).packed->group : 0; }
 // The same of several weights that read one input; 0 where they differ.
@@ -35,11 +32,14 @@ std::vector<MatmulKey> qkvProducts(const AttentionWeights &w);
 MatmulKey outputProduct(const AttentionWeights &w);
 AttentionKey attentionOf(const AttentionWeights &w, const model::ModelConfig &config, int64_t layer);
 
-// Kernels whose configuration depends on the width.
-struct WideKernels {
-  std::map<MatmulKey, LoadedKernel> matmul;
-  std::map<AttentionKey, LoadedKernel> attention;
-  std::map<int, LoadedKernel> merge; // of partial attention, by the group of the codes that it leaves
+// Kernels by the number of rows that they are configured for, which changes no row's bits.
+template <class Key> struct ByRows {
+  std::map<int64_t, std::map<Key, LoadedKernel>> kernels;
+  // The narrowest that takes so many rows at once, or the widest there is.
+  const LoadedKernel &at(const Key &key, int64_t rows) const {
+    auto found = kernels.lower_bound(rows);
+    return (found == kernels.end() ? kernels.rbegin()->second : found->second).at(key);
+  }
 };
 
 // What some models need beside the rest; the others leave it empty.
@@ -59,9 +59,9 @@ struct Kernels {
   std::map<int, LoadedKernel> quantize;            // by the values that share a scale
   ChoiceKernels choice;
   ExtraKernels extra;
-  WideKernels one, many;
-
-  const WideKernels &at(Width width) const { return width == Width::one ? one : many; }
+  ByRows<MatmulKey> matmul;          // by a step's tokens
+  ByRows<AttentionKey> attention;    // by a sequence's
+  std::map<int, LoadedKernel> merge; // of partial attention, by the group of the codes that it leaves
 };
 
 // Positions of a sequence whose softmax is taken alone (ops::Attention::split), and the longest sequence.
@@ -71,8 +71,15 @@ struct KvSplit {
   bool inParts() const { return context > 2 * split; } // else parts of their own gain nothing
 };
 
+// What kernels depend on beside the model.
+struct KernelOptions {
+  KvShape cache;
+  KvSplit split;
+  int64_t sequences = 1; // most that are decoded at once; more work too, by kernels for prompts
+};
+
 // Compiles what is in no cache, several kernels at a time.
 Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &config, const Weights &weights,
-                             const KvShape &cache, const KvSplit &split);
+                             const KernelOptions &options);
 
 } // namespace tessera::decode

@@ -27,6 +27,8 @@ Status checkOptions(const LoadOptions &options) {
     return invalidArgument("a context cannot have " + std::to_string(options.context) + " tokens");
   if (options.kvPages < 0)
     return invalidArgument("a KV pool cannot have " + std::to_string(options.kvPages) + " pages");
+  if (options.sequences < 1 || options.sequences > 65536)
+    return invalidArgument("1 to 65536 sequences are decoded at once, not " + std::to_string(options.sequences));
   if (options.split < 1 || options.split > int64_t(1) << 30)
     return invalidArgument("a softmax is taken of 1 to 2^30 positions, not of " + std::to_string(options.split));
   if (options.chunk < 1 || options.chunk > 65536)
@@ -122,15 +124,17 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   int64_t context = options.context ? options.context : std::min(config.context, defaultContext);
   Device device = TESSERA_TRY(Device::open(options.device, {.threads = options.threads}));
   PlannedWeights planned = TESSERA_TRY(planWeights(file.tensors(), config, device));
-  int64_t pages = options.kvPages ? options.kvPages : (context + options.pageSize - 1) / options.pageSize;
+  int64_t pages =
+      options.kvPages ? options.kvPages : options.sequences * ((context + options.pageSize - 1) / options.pageSize);
   const model::AttentionShape &attention = config.attention;
   // A CPU's lanes are keys side by side; a GPU's threads read a key's 16 bytes each.
   bool keyColumns = device.target().vendor == Vendor::cpu && options.pageSize % ops::lanes(device.target()) == 0;
   KvPool pool = TESSERA_TRY(
       KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize, keyColumns}));
   Engine engine(device, options.engine);
-  Decoder decoder = TESSERA_TRY(Decoder::make(engine, config, std::move(planned.weights), std::move(pool),
-                                              {.context = context, .chunk = options.chunk, .split = options.split}));
+  Decoder decoder = TESSERA_TRY(Decoder::make(
+      engine, config, std::move(planned.weights), std::move(pool),
+      {.context = context, .chunk = options.chunk, .split = options.split, .sequences = options.sequences}));
   releaseLibraryPages(); // the compiler has done its work, and the weights want the room
   TESSERA_TRY(planned.fill());
   EngineStats stats = engine.stats();

@@ -17,7 +17,8 @@ struct LoadOptions {
   int threads = 0;       // 0 = one a hardware thread
   int64_t pageSize = 16; // tokens a page of the KV cache holds
   int64_t context = 0;   // longest sequence, prompt and output; 0 = the model's own, at most 8192
-  int64_t kvPages = 0;   // pages of the KV pool; 0 = enough for one sequence of `context` tokens
+  int64_t sequences = 1; // most that generateAll() decodes at once
+  int64_t kvPages = 0;   // pages of the KV pool; 0 = enough for so many sequences of `context` tokens
   int64_t chunk = 128;   // prompt tokens a prefill step takes; changes no result
   int64_t split = 512;   // positions whose softmax is taken alone, of which longer texts hang in their last bits
   EngineOptions engine;  // cache directory, chooser, progress of compilation
@@ -81,7 +82,7 @@ public:
 
   // The same for several prompts: one after the other they are read, then each step decodes one token of every text
   // that has not ended. A text is what generate() alone makes of its prompt, but that the i-th one's draws are seeded
-  // with seed + i. LoadOptions::kvPages must hold all of them. An error is of all.
+  // with seed + i. The KV pool must hold all of them. An error is of all.
   Result<std::vector<Generation>> generateAll(std::span<const std::vector<int32_t>> prompts,
                                               const GenerateOptions &options = {});
 

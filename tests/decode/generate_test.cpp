@@ -65,7 +65,7 @@ TEST(Generate, EndsWithTheContext) {
 TEST(Generate, TextsTogetherAreThoseAlone) {
   LoadOptions load = testOptions();
   load.context = 40;
-  load.kvPages = 4 * 3;
+  load.sequences = 4;
   Model model = decode::load(load);
   std::vector<std::vector<int32_t>> prompts;
   for (size_t length : {5, 33, 1, 17}) // the second meets the context's end
@@ -117,6 +117,8 @@ TEST(Load, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(refusal([](LoadOptions &o) { o.pageSize = 0; }), "a page holds 1 to 4096 tokens, not 0");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.chunk = 0; }), "a prefill step takes 1 to 65536 tokens, not 0");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.kvPages = -1; }), "a KV pool cannot have -1 pages");
+  EXPECT_EQ(refusal([](LoadOptions &o) { o.sequences = 0; }), "1 to 65536 sequences are decoded at once, not 0");
+  EXPECT_EQ(refusal([](LoadOptions &o) { o.split = 0; }), "a softmax is taken of 1 to 2^30 positions, not of 0");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.context = 257; }),
             tinyModel() + ": the model was trained for 256 tokens of context, not 257");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.device = "tpu"; }).substr(0, 20), "unknown target 'tpu'");

@@ -82,7 +82,8 @@ Decoder decoderFor(const std::string &quant, const Cut &cut) {
   KvPool pool =
       KvPool::make(device, {config.layers, heads.kvHeads, heads.headDim, pages, cut.pageSize, keyColumns}).value();
   return Decoder::make(Engine(device, testOptions().engine), config, loadWeights(file.named(), config, device).value(),
-                       std::move(pool), {.context = context, .chunk = cut.chunk, .split = split})
+                       std::move(pool),
+                       {.context = context, .chunk = cut.chunk, .split = split, .sequences = cut.batch})
       .value();
 }
 

@@ -145,13 +145,16 @@ CpuLowering::PackedPlace CpuLowering::packedPointer(Address &a, tile::LoadOp op,
           place.shift, line};
 }
 
-// Whether the kernel's products have few rows, so that it waits for memory. One with more computes, and finds a panel
-// in the caches for all blocks of rows but the first: there prefetching costs 5 %.
+// Whether the kernel's products have few rows, so that it waits for memory: up to four, or as many as there are beside
+// one panel, which is how the library cuts up to eight. One with more computes, and finds a panel in the caches for all
+// blocks of rows but the first: there prefetching costs 5 %.
 static bool waitsForMemory(Operation *op) {
-  int64_t most = 0;
-  op->getParentOfType<FunctionOpInterface>()->walk(
-      [&](tile::DotOp dot) { most = std::max(most, cast<RankedTensorType>(dot.getType()).getShape().front()); });
-  return most <= 4;
+  bool waits = true;
+  op->getParentOfType<FunctionOpInterface>()->walk([&](tile::DotOp dot) {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(dot.getType()).getShape();
+    waits &= shape.front() <= 4 || shape.back() <= panelRows;
+  });
+  return waits;
 }
 
 // A thread reads from memory no faster than the processor's prefetchers run ahead, and they lose their way where blocks
