@@ -91,6 +91,7 @@ TEST(Warpgroup, AttentionAgreesWithTheOracle) {
       op.compute = dtype;
       check(hopper(), Sequences{op, {130, 71}}, 70);
       check(hopper(), Sequences{op, {64}}, 64);
+      check(hopper(), Sequences{op, {150}}, 130);
     }
 }
 

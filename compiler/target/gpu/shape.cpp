@@ -22,11 +22,23 @@ static int64_t powerBelow(int64_t value) {
   return power;
 }
 
+// Whether the value is made element by element of a dot's result.
+static bool isMadeOfDot(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<tile::DotOp>(op))
+    return op != nullptr;
+  return op->hasTrait<OpTrait::Elementwise>() && llvm::any_of(op->getOperands(), isMadeOfDot);
+}
+
 int defaultWarps(func::FuncOp kernel) {
-  int64_t accumulators = 0, vectors = 0;
+  int64_t accumulators = 0, vectors = 0, chainedRows = 0;
   kernel.walk([&](Operation *op) {
-    if (auto dot = dyn_cast<tile::DotOp>(op))
-      accumulators = std::max(accumulators, cast<RankedTensorType>(dot.getType()).getNumElements());
+    if (auto dot = dyn_cast<tile::DotOp>(op)) {
+      auto type = cast<RankedTensorType>(dot.getType());
+      accumulators = std::max(accumulators, type.getNumElements());
+      if (isMadeOfDot(dot.getLhs()))
+        chainedRows = std::max(chainedRows, type.getDimSize(0));
+    }
     for (Value value : {isa<tile::LoadOp>(op)    ? op->getResult(0)
                         : isa<tile::StoreOp>(op) ? op->getOperand(0)
                                                  : Value()})
@@ -34,6 +46,9 @@ int defaultWarps(func::FuncOp kernel) {
         if (auto tile = dyn_cast<RankedTensorType>(value.getType()))
           vectors = std::max(vectors, tile.getNumElements() * elementBytes(tile) / 16);
   });
+  // A product of a product has two accumulators and what lies between: 16 rows a warp.
+  if (chainedRows >= 128)
+    return 8;
   // 32 accumulators a thread up to four warps, 128 from there on; without a dot one 16-byte access a thread.
   if (accumulators)
     return int(accumulators >= 32 * 1024 ? 8 : powerBelow(std::clamp<int64_t>(accumulators / 1024, 1, 4)));
