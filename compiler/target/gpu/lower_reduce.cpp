@@ -125,8 +125,12 @@ void GpuLowering::lowerReduce(tile::ReduceOp op) {
   SmallVector<Registers> parts;
   for (Value value : regs(op.getValue()))
     parts.push_back({value});
-  reduceAll(op, int(op.getAxis()), op.getScratch(), parts,
-            [&](Registers x, Registers y) -> Registers { return {combine(b, op.getLoc(), op.getKind(), x[0], y[0])}; });
+  // max.f32: one instruction where a comparison takes two; it passes NaN over.
+  bool maxima = op.getKind() == tile::ReduceKind::max && parts.front()[0].getType().isF32();
+  reduceAll(op, int(op.getAxis()), op.getScratch(), parts, [&](Registers x, Registers y) -> Registers {
+    return {maxima ? arith::MaxNumFOp::create(b, op.getLoc(), x[0], y[0]).getResult()
+                   : combine(b, op.getLoc(), op.getKind(), x[0], y[0])};
+  });
 }
 
 void GpuLowering::lowerArgMax(tile::ArgMaxOp op) {
