@@ -169,7 +169,10 @@ Attention::Config Attention::defaultConfig(const Target &target, int64_t queries
   int together = target.vendor == Vendor::cpu ? most : std::clamp(1024 / std::max(headDim, 1), 1, most);
   int parts = (group + together - 1) / together, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
-  return {.bh = bh, .bm = int(std::min<int64_t>(bm, std::max<int64_t>(queries, 1))), .bn = bn, .blocks = 1};
+  int64_t few = std::max<int64_t>(queries, 1);
+  if (target.vendor != Vendor::cpu)
+    few = int64_t(std::bit_ceil(uint64_t(few)));
+  return {.bh = bh, .bm = int(std::min<int64_t>(bm, few)), .bn = bn, .blocks = 1};
 }
 
 Sizes Attention::sizes() {

@@ -329,6 +329,10 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
             if (!mma.matrix() && readsPanels(dot)) {
               readAs(dot.getLhs(), lhs);
               readAs(dot.getRhs(), rhs);
+            } else if (!mma.matrix() && mma.k == 1) {
+              lhs = gpu::withNeighboursAlong(lhs, 1, 16 / unwidened(dot.getLhs()).second);
+              if (auto [isTransposed, bytes] = unwidened(dot.getRhs()); isTransposed)
+                rhs = gpu::withNeighboursAlong(rhs, 0, 16 / bytes);
             }
             bool inRegisters = !gpu::isWgmma(dot) || feedsOn(dot.getLhs());
             inRegisters ? wantOperand(dot.getLhsMutable(), lhs) : wantInShared(dot.getLhsMutable(), lhs);
@@ -378,6 +382,17 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
   static bool readsPanels(tile::DotOp dot) {
     tile::LoadOp lhs = loadBehind(dot.getLhs()), rhs = loadBehind(dot.getRhs());
     return lhs && rhs && tensorOf(dot.getLhs()).getDimSize(0) <= fewRows && tile::packedFormat(rhs.getView().getType());
+  }
+  // Whether an operand is the transpose of what it was made of, and the bytes of an element before it was widened.
+  static std::pair<bool, int64_t> unwidened(Value operand) {
+    bool transposed = false;
+    while (Operation *op = operand.getDefiningOp()) {
+      if (!isa<arith::ExtFOp, tile::TransOp>(op))
+        break;
+      transposed ^= isa<tile::TransOp>(op);
+      operand = op->getOperand(0);
+    }
+    return {transposed, gpu::elementBytes(operand.getType())};
   }
   // Gives a value and what it was made of, up to its load, the layout in which it is wanted.
   static void readAs(Value value, Layout layout) {

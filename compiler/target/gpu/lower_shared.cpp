@@ -130,6 +130,30 @@ static void explain(Operation *op, const char *what, int64_t accesses, int64_t b
                    << bytes << " bytes a thread, bank conflict degree " << conflicts;
 }
 
+// Moves what only `user` needs down to it: addresses, predicates and loads of memory that nobody writes.
+static void sinkTo(Operation *user) {
+  for (Value operand : user->getOperands()) {
+    Operation *def = operand.getDefiningOp();
+    if (!def || def->getBlock() != user->getBlock() || !def->hasOneUse() || def->getNumRegions())
+      continue;
+    def->moveBefore(user);
+    sinkTo(def);
+  }
+}
+
+// Whether a thread's elements come one by one from memory that nobody writes: more than it should have on their way at
+// once.
+static bool comesInMany(tile::SharedStoreOp op, int64_t accesses) {
+  constexpr int64_t mostAtOnce = 32;
+  auto load = op.getValue().getDefiningOp<tile::LoadOp>();
+  if (!load || !load->hasOneUse() || load->getBlock() != op->getBlock() || accesses <= mostAtOnce)
+    return false;
+  auto view = dyn_cast<BlockArgument>(load.getView());
+  auto kernel = op->getParentOfType<func::FuncOp>();
+  auto access = view ? kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr) : StringAttr();
+  return access && access.getValue() == "in";
+}
+
 void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   auto type = cast<RankedTensorType>(op.getValue().getType());
   Layout layout = tile::layoutOf(type);
@@ -140,6 +164,7 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
   SharedAddress to(*this, {op.getBuffer(), slotOf(op.getSlot())}, layout, type.getShape());
   int64_t vector = sharedVector(layout, op.getBuffer().getType()), bytes = elementBytes(type);
   const Registers &values = regs(op.getValue());
+  bool many = comesInMany(op, layout.registers() / vector);
   auto emit = [&] {
     for (int64_t r = 0; r < layout.registers(); r += vector) {
       Value value = values[r];
@@ -148,7 +173,9 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
         for (int64_t i = 0; i < vector; ++i)
           value = LLVM::InsertElementOp::create(b, loc, value, values[r + i], constantI32(i));
       }
-      LLVM::StoreOp::create(b, loc, value, to.pointer(layout.at(r, 0)), vector * bytes);
+      auto store = LLVM::StoreOp::create(b, loc, value, to.pointer(layout.at(r, 0)), vector * bytes);
+      if (many)
+        sinkTo(store);
     }
   };
   // Threads that hold the same leave the writing to the first of them.

@@ -103,10 +103,13 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
     addBits(out.lane, 1, 2, 8);
     addBits(out.lane, 0, 1, 8);
   } else {
-    // Each thread owns a patch of up to 4 x 4, the lanes lie along the columns first.
+    // Each thread owns a patch of up to 4 x 4, or a smaller one where lanes would compute the same as others; the lanes
+    // lie along the columns first.
     int64_t each = std::max<int64_t>(acc[0] * acc[1] / (32 * warps), 1);
     perColumn = powerIn(acc[1], std::min<int64_t>(each, 4));
     perRow = powerIn(acc[0], std::clamp<int64_t>(each / perColumn, 1, 4));
+    while (perRow * perColumn > 1 && powerIn(acc[0] / perRow, 32) * powerIn(acc[1] / perColumn, 32) < 32)
+      (perRow > 1 ? perRow : perColumn) /= 2;
     addBits(out.reg, 1, 1, perColumn);
     addBits(out.reg, 0, 1, perRow);
     for (int bit = 0; bit < 5; ++bit) {
@@ -152,6 +155,15 @@ static Layout operandLayout(const MmaOp &op, const Layout &acc, int axis, int64_
 
 Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 0, depth); }
 Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 1, depth); }
+
+Layout withNeighboursAlong(Layout operand, int kAxis, int64_t most) {
+  std::vector<Coordinate> inner;
+  int64_t run = powerIn(operand.rep[kAxis], most);
+  addBits(inner, kAxis, 1, run);
+  operand.reg.insert(operand.reg.begin(), inner.begin(), inner.end());
+  operand.rep[kAxis] /= run;
+  return operand;
+}
 
 SmallVector<Value> packWords(OpBuilder &b, Location loc, ValueRange elements) {
   Type element = elements.front().getType();

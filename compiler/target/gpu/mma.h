@@ -34,6 +34,9 @@ WarpGrid warpGrid(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, WarpS
 Layout accLayout(const MmaOp &op, llvm::ArrayRef<int64_t> acc, int warps, WarpSplit split);
 Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
 Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth);
+// The operand of a product that single threads compute, with up to `most` neighbours along k in neighbouring registers:
+// one access, where they are neighbours in memory.
+Layout withNeighboursAlong(Layout operand, int kAxis, int64_t most);
 
 // Emits one operation. Operands are the elements that a thread holds of one fragment, in register order; `acc` is
 // replaced by the result.

@@ -3,6 +3,7 @@
 #include "base/target.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/moves.h"
+#include "compiler/target/gpu/shape.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -51,7 +52,7 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     auto buffer = tile::AllocOp::create(b, loc, tile::SharedType::get(&getContext(), 1, shape, from.getElementType()),
                                         IntegerAttr());
     tile::SharedStoreOp::create(b, loc, value, buffer, Value(), IntegerAttr());
-    b.setInsertionPoint(warpgroups ? beside(warpgroups, move) : firstUser(move)); // so that one barrier serves several
+    b.setInsertionPoint(warpgroups ? beside(warpgroups, move) : readingPlace(move));
     Value out =
         tile::SharedLoadOp::create(b, loc, predicate ? to.clone(b.getI8Type()) : to, buffer, Value(), IntegerAttr());
     if (predicate)
@@ -76,6 +77,23 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
       first = first == dot ? user : first;
     }
     return first;
+  }
+
+  // As late as can be, so that one barrier serves several. Inside a loop only if its registers and those of a load on
+  // its way would leave little else all through the loop; then every step reads it anew.
+  static Operation *readingPlace(Operation *move) {
+    constexpr int64_t budget = 224;
+    Operation *first = firstUser(move), *user = *move->getResult(0).getUsers().begin();
+    auto loop = dyn_cast<scf::ForOp>(first);
+    if (!loop || !move->getResult(0).hasOneUse() || !isa<tile::DotOp>(user))
+      return first;
+    int64_t arriving = 0;
+    loop->walk([&](tile::LoadOp load) { arriving = std::max(arriving, wordsOf(load.getResult())); });
+    return wordsOf(move->getResult(0)) + arriving > budget ? user : first;
+  }
+  static int64_t wordsOf(Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type ? tile::layoutOf(type).registers() * gpu::elementBytes(type) / 4 : 1;
   }
 
   // The first operation of the move's block that uses it, itself or inside.
