@@ -1,6 +1,6 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
-#include "compiler/tile/tile.h"
+#include "compiler/tile/access.h"
 #include <numeric>
 
 namespace tessera {
@@ -24,9 +24,17 @@ struct AlignVariant : tessera::impl::TileAlignVariantBase<AlignVariant> {
       aligned.setName((kernel.getName() + tile::alignedSuffix).str());
       aligned->setAttr(tile::alignedAttr, b.getUnitAttr());
       for (BlockArgument argument : aligned.getArguments())
-        if (auto view = dyn_cast<tile::ViewType>(argument.getType()))
+        if (auto view = dyn_cast<tile::ViewType>(argument.getType()); view && walksRows(argument))
           assumeWholeRows(aligned, argument.getArgNumber(), view);
     }
+  }
+
+  // Elements that are taken one by one, as from a page table, gain nothing by where their rows start.
+  static bool walksRows(BlockArgument tensor) {
+    return llvm::any_of(tensor.getUsers(), [](Operation *access) {
+      tile::Subscript last = tile::axesOf(access).back().kind;
+      return last != tile::Subscript::point && last != tile::Subscript::each;
+    });
   }
 
   static void assumeWholeRows(func::FuncOp kernel, unsigned number, tile::ViewType view) {

@@ -5,5 +5,16 @@
 // CHECK-SAME: tile.aligned
 func.func @copy(%M: index {tile.dim = "M"}, %N: index {tile.dim = "N"},
     %x: !tile.view<?x?xf16> {tile.name = "x", tile.access = "in", tile.extents = ["M", "N"]}) attributes {tile.kernel} {
+  %m = tile.program 0 of %M by 1
+  %row = tile.load %x[%m, %m for 8 until %N] : !tile.view<?x?xf16> -> tensor<8xf16>
+  return
+}
+
+// One element of a row at a time: where rows start does not matter.
+// CHECK: func.func @table_aligned({{.*}}tile.dim = "N"}
+func.func @table(%M: index {tile.dim = "M"}, %N: index {tile.dim = "N"},
+    %x: !tile.view<?x?xi32> {tile.name = "x", tile.access = "in", tile.extents = ["M", "N"]}) attributes {tile.kernel} {
+  %m = tile.program 0 of %M by 1
+  %page = tile.load %x[%m, %m] : !tile.view<?x?xi32> -> i32
   return
 }
