@@ -8,6 +8,7 @@
 #include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/roles.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -122,12 +123,19 @@ void GpuLowering::lowerWarpgroupDot(tile::DotOp op) {
                             ? word
                             : LLVM::BitcastOp::create(b, loc, b.getI32Type(), word).getResult());
 
+  // Sums that begin at zero are not read: the first operation of each only writes them.
+  bool fresh = matchPattern(op.getAcc(), m_AnyZeroFloat());
+  if (fresh)
+    values.assign(values.size(), LLVM::UndefOp::create(b, loc, values.front().getType()));
+
   // Everything that the registers were used for comes before the fence.
-  size_t accumulators = values.size();
-  llvm::append_range(values, words);
-  through(b, loc, "wgmma.fence.sync.aligned;", values);
-  words.assign(values.begin() + accumulators, values.end());
-  values.resize(accumulators);
+  Registers used = words;
+  if (!fresh)
+    used.append(values);
+  through(b, loc, "wgmma.fence.sync.aligned;", used);
+  words.assign(used.begin(), used.begin() + words.size());
+  if (!fresh)
+    values.assign(used.begin() + words.size(), used.end());
 
   std::string name = "wgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) + "k" + std::to_string(wgmma.k) +
                      "." + std::string(wgmma.types) + " ";
@@ -152,8 +160,8 @@ void GpuLowering::lowerWarpgroupDot(tile::DotOp op) {
           constraints = "r,r,r,r,";
         }
         read.push_back(other.at(*this, loc, column, step));
-        std::string text =
-            name + listed(0, each) + ", " + operands + ", $" + std::to_string(next) + ", 1" + flags + ";";
+        std::string text = name + listed(0, each) + ", " + operands + ", $" + std::to_string(next) +
+                           (fresh && step == 0 ? ", 0" : ", 1") + flags + ";";
         through(b, loc, text, MutableArrayRef<Value>(values).slice((block * all + column) / 2, each), read,
                 constraints + "l");
       }

@@ -424,6 +424,14 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
       staged.load.erase();
       staged.alloc.erase();
     }
+    // What the loop reads beside its ring is there before it: no barrier in every step.
+    bool reads = false;
+    for (auto read : ring.loop.getBody()->getOps<tile::SharedLoadOp>())
+      reads |= !llvm::is_contained(buffers, read.getBuffer().getDefiningOp<tile::AllocOp>());
+    if (reads) {
+      b.setInsertionPoint(ring.loop);
+      tile::BarrierOp::create(b, loc)->setAttr(gpu::proxyAttr, b.getUnitAttr());
+    }
     b.setInsertionPoint(ring.loop.getBody()->getTerminator());
     if (ring.dot) // the wgmma of the step before is waited for behind this step's
       ring.dot->setAttr(tile::pendingAttr, b.getI64IntegerAttr(1));
