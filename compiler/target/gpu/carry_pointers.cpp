@@ -30,8 +30,7 @@ public:
     atStart.map(loop.getInductionVar(), loop.getLowerBound());
   }
 
-  // The loop that stands there then.
-  scf::ForOp run(ArrayRef<LLVM::GEPOp> marked) {
+  void run(ArrayRef<LLVM::GEPOp> marked) {
     b.setInsertionPoint(loop);
     SmallVector<LLVM::GEPOp> carried;
     SmallVector<Value> starts, steps;
@@ -44,7 +43,7 @@ public:
       starts.push_back(startOf(gep));
     }
     if (carried.empty())
-      return loop;
+      return;
     auto yields = [&](OpBuilder &inLoop, Location, ArrayRef<BlockArgument> added) {
       SmallVector<Value> next;
       for (auto [pointer, step] : llvm::zip(added, steps))
@@ -55,7 +54,6 @@ public:
         (*loop.replaceWithAdditionalYields(b, starts, /*replaceInitOperandUsesInLoop=*/false, yields)).getOperation());
     for (auto [gep, pointer] : llvm::zip(carried, made.getRegionIterArgs().take_back(carried.size())))
       b.replaceOp(gep, pointer);
-    return made;
   }
 
 private:
@@ -234,7 +232,15 @@ void carryPointers(func::FuncOp kernel) {
       byLoop[loop].push_back(gep);
   });
   for (auto &[loop, marked] : byLoop)
-    Recomputation(LoopCarrier(cast<scf::ForOp>(loop)).run(marked)).run();
+    LoopCarrier(cast<scf::ForOp>(loop)).run(marked);
+  // Where a loop's sums fill the registers, nothing else should wait for its end.
+  SmallVector<scf::ForOp> full;
+  kernel->walk([&](scf::ForOp loop) {
+    if (loop.getNumResults() >= 32)
+      full.push_back(loop);
+  });
+  for (scf::ForOp loop : full)
+    Recomputation(loop).run();
 }
 
 } // namespace tessera::gpu
