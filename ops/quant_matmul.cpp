@@ -47,16 +47,33 @@ struct PackedProduct : Product {
   Tensor A, scale, sum;
 };
 
+// Blocks of bk, or with two sums every second block in the one and the rest in the other: a sum alone takes a
+// multiply-add's latency for each k, and then one row does not read as fast as memory gives.
 struct DenseProduct : Product {
-  DenseProduct(Kernel &k, DType weight, Dim M, Dim N, Dim K, int64_t bk) : K(K), bk(bk), A(k.in("A", f32, {M, K})) {
+  DenseProduct(Kernel &k, DType weight, Dim M, Dim N, Dim K, const QuantMatmul::Config &c)
+      : K(K), bk(c.bk), sums(c.sums), A(k.in("A", f32, {M, K})) {
     W = k.in("W", weight, {N, K});
   }
   Tile operator()(Range m, Range n) const override {
-    return loop(blocks(K, bk), zeros({m.size, n.size}),
-                [&](Range kk, Tile acc) { return dot(load(A(m, kk)), trans(load(W(n, kk)).to(f32)), acc); });
+    Tile none = zeros({m.size, n.size});
+    auto step = [&](Range kk, Tile acc) { return dot(load(A(m, kk)), trans(load(W(n, kk)).to(f32)), acc); };
+    if (sums == 1)
+      return loop(blocks(K, bk), none, step);
+    // A block of a turn of two, which need not be there.
+    auto of = [&](Range turn, int64_t which) { return Range(turn.origin + which * bk, turn.bound, bk, turn.limit); };
+    // Both sums at once where they fit half of the registers: x86 has twice as many as lanes, which bk is.
+    if (m.size * n.size <= bk * bk / 2) {
+      auto [even, odd] = loop(blocks(K, 2 * bk), carry(none, none), [&](Range kk, Tile even, Tile odd) {
+        return carry(step(of(kk, 0), even), step(of(kk, 1), odd));
+      });
+      return even + odd;
+    }
+    Tile even = loop(blocks(K, 2 * bk), none, [&](Range kk, Tile acc) { return step(of(kk, 0), acc); });
+    return even + loop(blocks(K, 2 * bk), none, [&](Range kk, Tile acc) { return step(of(kk, 1), acc); });
   }
   Dim K;
   int64_t bk;
+  int sums;
   Tensor A;
 };
 
@@ -98,7 +115,8 @@ struct HalfProduct : Product {
 
 // One program owns bm × bn of C. Rows of the grid go fastest: a weight panel stays in cache.
 void QuantMatmul::define(Kernel &k, const Config &c) const {
-  if (!k.require(!gate || (c.bn == turn && !bias && !slice),
+  if (!k.require(c.sums == 1 || c.sums == 2, "quant_matmul keeps one sum or two, not " + std::to_string(c.sums)) ||
+      !k.require(!gate || (c.bn == turn && !bias && !slice),
                  "a gated product takes " + std::to_string(turn) + " columns a program, and neither bias nor slice") ||
       !k.require(gate || !group, "only a gated product leaves 8-bit codes") ||
       !k.require(activations == f32 || activations == f16 || activations == bf16,
@@ -112,7 +130,7 @@ void QuantMatmul::define(Kernel &k, const Config &c) const {
   else if (isQuantized(weight))
     product = std::make_unique<PackedProduct>(k, weight, M, N, K);
   else
-    product = std::make_unique<DenseProduct>(k, weight, M, N, K, c.bk);
+    product = std::make_unique<DenseProduct>(k, weight, M, N, K, c);
 
   if (gate) {
     RowOutput C(k, M, N / 2, group, f32, {"yCodes", "yScale", "ySum", "C"});
@@ -155,12 +173,12 @@ QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t row
             .bk = 32};
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));
   if (gate)
-    return {.bm = bm, .bn = turn, .bk = lanes(target)};
+    return {.bm = bm, .bn = turn, .bk = lanes(target), .sums = 2};
   // Few rows wait for memory: panel after panel is one stream; several at once are short streams, and a third slower.
   if (rows <= most && isPacked(weight))
-    return {.bm = bm, .bn = panelRows, .bk = lanes(target)};
+    return {.bm = bm, .bn = panelRows, .bk = lanes(target), .sums = 2};
   int vectors = bm == 1 ? 4 : 2; // one row alone needs more accumulators to hide the latency of an add
-  return {.bm = bm, .bn = std::max(vectors * lanes(target), panelRows), .bk = lanes(target)};
+  return {.bm = bm, .bn = std::max(vectors * lanes(target), panelRows), .bk = lanes(target), .sums = 2};
 }
 
 Cost QuantMatmul::cost(const Sizes &s) const {

@@ -11,7 +11,9 @@ namespace tessera::ops {
 // weight quantized (q4_0 ... q6_k), g = its values a scale: codes i8 [M, K], scale f32 [M, K/g], sum i32 [M, K/g] as
 //   Quantize{g} makes them, W [N, K] packed, C f32 [M, N]. Integer products per group, groups added in f32 in ascending
 //   order.
-// weight a float type, plain or in panels: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending.
+// weight a float type, plain or in panels: A f32 [M, K], W [N, K], C f32 [M, N], accumulated in f32 with k ascending,
+// in
+//   Config::sums sums of every such block of bk, which are added at the end.
 // activations f16 or bf16: A [M, K] of that type whatever the weight. Weights become that type in registers (computed
 // in
 //   f32, rounded once), and tensor cores multiply: W4A16, W8A16.
@@ -33,7 +35,8 @@ struct QuantMatmul {
 
   struct Config {
     int bm = 8, bn = 32, bk = 32; // bk: dense weights only; packed ones go block by block
-    template <class F> void fields(F &&f) { f("bm", bm), f("bn", bn), f("bk", bk); }
+    int sums = 1;                 // of dense weights; with 2, bk and sums decide how results round
+    template <class F> void fields(F &&f) { f("bm", bm), f("bn", bn), f("bk", bk), f("sums", sums); }
   };
   // `rows`: about how large M will be; 1 is decoding.
   Config defaultConfig(const Target &target, int64_t rows = 64) const;
