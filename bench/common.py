@@ -13,6 +13,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TESSERA = os.path.join(ROOT, "build/bin/tessera")
 RESULTS = os.path.join(ROOT, "bench/results")
+DEVICE = "cpu"  # or a row of it such as cpu-avx2
 MODEL = os.path.expanduser("~/.cache/tessera/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
@@ -51,7 +52,7 @@ class Quiet:
 
 def bench_decode(threads, prompt, count, *flags):
     """(prefill tokens/s, decode tokens/s) of one run of `tessera bench decode`, after one that warms up."""
-    said = subprocess.run([TESSERA, "bench", "decode", "--model", MODEL, "--threads", str(threads), "--prompt-tokens", str(prompt),
+    said = subprocess.run([TESSERA, "bench", "decode", "--model", MODEL, "--device", DEVICE, "--threads", str(threads), "--prompt-tokens", str(prompt),
                            "--gen-tokens", str(count), "--repeats", "1", "--json", *flags],
                           check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     row = json.loads(said)

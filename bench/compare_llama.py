@@ -5,6 +5,7 @@ Run it in the environment that scripts/dev/peers makes, on a quiet machine: buil
 Decode: 128 tokens after a 16-token prompt. Prefill: a 512-token prompt. Every figure is the median of --repeats runs with the extremes
 beside it; the two programs alternate, and a run during which other processes used the machine is thrown away and repeated. Timings of
 model loading and kernel compilation are left out. llama.cpp's flash attention is on. `--noisy` takes what it gets, prints it and writes nothing.
+`--device cpu-avx2` and a llama-cpp-python built with GGML_NATIVE=OFF hold the AVX2 row against llama.cpp's AVX2 build (decode_cpu_avx2.json).
 """
 import time
 
@@ -100,9 +101,12 @@ def write(name, given, result):
 
 
 def main():
-    given = common.parser(__doc__, 7).parse_args()
+    arguments = common.parser(__doc__, 7)
+    arguments.add_argument("--device", default=common.DEVICE, help="a row of the CPU, such as cpu-avx2, beside a llama.cpp built for the same")
+    given = arguments.parse_args()
+    common.DEVICE = given.device
     measure = common.measurer(given)
-    write("decode_cpu.json", given, {"rows": [row for threads in given.threads for row in compare(threads, given.repeats, measure)]})
+    write(f"decode_{given.device.replace('-', '_')}.json", given, {"rows": [row for threads in given.threads for row in compare(threads, given.repeats, measure)]})
 
 
 if __name__ == "__main__":

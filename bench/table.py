@@ -52,6 +52,21 @@ def format_rows(result):
     yield f"Medians of {result['repeats']} interleaved runs, llama.cpp with flash attention and repacked weights; {result['date']}."
 
 
+def avx2_rows(result):
+    yield ""
+    cells = ", ".join(f"{row['phase']} {row['tessera_tokens_per_s']['median']:g} and {row['llama_cpp_tokens_per_s']['median']:g} tokens/s "
+                      f"({row['ratio']:.2f}) at {row['threads']} thread{'s' if row['threads'] > 1 else ''}" for row in result["rows"])
+    yield f"The row for AVX2 alone beside llama.cpp built for AVX2, {result['model']}: {cells}."
+
+
+def gemm_rows(result):
+    yield ""
+    runs = {(run["dtype"], run["threads"]): run["geometric_mean_ratio"] for run in result["runs"]}
+    cells = ", ".join(f"{dtype} {runs[dtype, 1]:.2f} and {runs[dtype, 2]:.2f}" for dtype in ("f32", "bf16", "u8"))
+    yield (f"GEMM against the better of OpenBLAS and oneDNN (packed weights), geometric mean of {len(result['runs'][0]['rows'])} shapes at 1 and 2 threads: "
+           f"{cells} times as fast (`bench/results/gemm_cpu.json`).")
+
+
 def startup_rows(result):
     yield ""
     where = " on a machine busy with other work" if result["disturbed"] else ""
@@ -73,6 +88,7 @@ def golden_rows(result):
 def render():
     lines = []
     for name, rows in (("decode_cpu.json", speed_rows), ("formats_cpu.json", format_rows), ("batched_cpu.json", batched_rows),
+                       ("decode_cpu_avx2.json", avx2_rows), ("gemm_cpu.json", gemm_rows),
                        ("startup_cpu.json", startup_rows), ("goldens_cpu.json", golden_rows)):
         result = load(name)
         lines += rows(result) if result else []
