@@ -145,6 +145,7 @@ protected:
 };
 
 TEST_P(Invariance, EveryTwoChoicesMeet) { check(pairwise()); }
+// Minutes: invariance_full (--full) runs it.
 TEST_P(Invariance, DISABLED_WholeGrid) { check(wholeGrid()); }
 
 INSTANTIATE_TEST_SUITE_P(, Invariance, testing::Values("Q4_1", "Q8_0", "F16"),
