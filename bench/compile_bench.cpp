@@ -86,7 +86,12 @@ static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpR
   }
   row.diskMs = TESSERA_TRY(timeDisk(run, program, artifact));
   row.stages = {{"trace", milliseconds(traced - start)}};
-  row.stages.insert(row.stages.end(), report.stages.begin(), report.stages.end());
+  double rest = milliseconds(compiled - traced);
+  for (const StageTime &stage : report.stages) {
+    rest -= stage.ms;
+    row.stages.push_back(stage);
+  }
+  row.stages.push_back({"other", rest}); // between the compiler's stages: its start, and what interrupted it
   if (device)
     row.stages.push_back({"link", milliseconds(linked - compiled)});
   return row;

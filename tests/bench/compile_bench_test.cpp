@@ -29,10 +29,11 @@ TEST(CompileBench, StagesAddUpToTheWhole) {
     for (const StageTime &stage : row.stages)
       sum += stage.ms;
     EXPECT_GT(row.ms, 0);
-    EXPECT_LE(sum, row.ms * 1.001 + 0.001) << target;
-    EXPECT_GE(sum, row.ms * 0.8) << target;
+    EXPECT_NEAR(sum, row.ms, 1e-6) << target; // what is in no stage is a row of its own, however long a pause it was
     EXPECT_EQ(row.stages.front().stage, "trace");
-    EXPECT_EQ(row.stages.back().stage == "link", result.target.starts_with("cpu")); // only what can run here is linked
+    EXPECT_EQ(row.stages.back().stage, result.target.starts_with("cpu") ? "link" : "other"); // what can run here is linked
+    for (const StageTime &stage : row.stages)
+      EXPECT_GE(stage.ms, -1e-3) << target << ' ' << stage.stage; // no part is counted twice
   }
 }
 
