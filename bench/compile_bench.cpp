@@ -74,7 +74,7 @@ static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpR
   if (device)
     (void)TESSERA_TRY(
         LoadedKernel::load(std::shared_ptr<driver::Driver>(std::shared_ptr<void>(), &device->impl()), artifact));
-  Clock::time_point linked = Clock::now();
+  Clock::time_point linked = device ? Clock::now() : compiled;
   row.config = program.config;
   row.ms = milliseconds(linked - start);
   row.cpuMs = cpuMs(RUSAGE_THREAD) - cpu;
