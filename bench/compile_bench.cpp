@@ -83,6 +83,7 @@ static Result<CompileBenchRow> compileOnce(const ops::OpInfo &op, const ops::OpR
     TESSERA_TRY(assemble(*run.assembler, target, artifact));
     row.ptxasMs = milliseconds(Clock::now() - linked);
     row.ptxasCpuMs = cpuMs(RUSAGE_CHILDREN) - others;
+    row.general = artifact.resources, row.aligned = artifact.alignedResources;
   }
   row.diskMs = TESSERA_TRY(timeDisk(run, program, artifact));
   row.stages = {{"trace", milliseconds(traced - start)}};
@@ -119,8 +120,8 @@ Result<CompileBenchResult> benchCompile(const CompileBenchOptions &options,
     if (options.dtype)
       dtypes = {*options.dtype};
     for (DType dtype : dtypes)
-      for (const ops::Sizes &sizes : casesOf(op, dtype)) {
-        ops::OpRequest request{dtype, "", sizes};
+      for (const ops::Sizes &sizes : options.sizes.empty() ? casesOf(op, dtype) : std::vector{options.sizes}) {
+        ops::OpRequest request{dtype, options.config, sizes};
         if (!seen.insert(TESSERA_TRY(op.trace(request, target)).fingerprint).second)
           continue;
         std::optional<CompileBenchRow> best;

@@ -1,7 +1,7 @@
 // Times what a program waits for where no cache knows a kernel: the trace, the compilation and, where this machine can
 // run it, the linking; and what a kernel costs that the engine already holds.
 #pragma once
-#include "base/dtype.h"
+#include "base/artifact.h"
 #include "compiler/compile.h"
 #include "ops/catalogue.h"
 #include <functional>
@@ -15,6 +15,8 @@ namespace tessera::bench {
 struct CompileBenchOptions {
   std::string op;             // empty: every op of the library
   std::optional<DType> dtype; // none: every dtype of the op
+  ops::Sizes sizes;           // over the op's default shape; empty: the op's own list of cases
+  std::string config;         // over the default config of the shape
   std::string target = "cpu"; // a row of base/targets.cpp
   int repeats = 1;            // compilations a kernel, of which the fastest counts
   std::string ptxas = "none"; // NVIDIA's assembler after each, as findAssembler() of compiler/assembler.h takes it
@@ -26,6 +28,7 @@ struct CompileBenchRow {
   double ms = 0;    // trace, compile and link
   double cpuMs = 0; // of that, what this thread was running: what others on the machine do not lengthen
   double ptxasMs = 0, ptxasCpuMs = 0; // the assembler after it; 0 where it was not asked for
+  ResourceReport general, aligned;    // of both entries, where the assembler told; registers -1 where it did not
   double diskMs = 0;                  // finding the artifact in a disk cache again: key, read, check, decode
   std::vector<StageTime> stages; // of the fastest repeat: "trace", those of compile(), "link" on a CPU that can run it
 };

@@ -1,6 +1,7 @@
 #include "bench/compile_bench.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/request.h"
 #include <map>
 #include <memory>
 
@@ -9,7 +10,7 @@ namespace tessera::cli {
 namespace {
 struct Options {
   bench::CompileBenchOptions bench;
-  std::string dtype;
+  RequestFlags request;
   bool library = false, json = false;
 };
 
@@ -18,6 +19,16 @@ Json stagesOf(const bench::CompileBenchRow &row) {
   for (const StageTime &stage : row.stages)
     stages[stage.stage] = stage.ms;
   return stages;
+}
+
+// Null where nobody has told, or the kernel has no such entry.
+Json resourcesOf(const ResourceReport &entry) {
+  if (entry.registers < 0)
+    return Json();
+  return {{"registers", entry.registers},
+          {"spill_bytes", entry.spillBytes},
+          {"local_bytes", entry.scratchBytes},
+          {"shared_bytes", entry.sharedBytes}};
 }
 
 Json toJson(const bench::CompileBenchResult &result, const bench::LookupTime &lookup) {
@@ -32,6 +43,8 @@ Json toJson(const bench::CompileBenchResult &result, const bench::LookupTime &lo
                     {"ptxas_ms", row.ptxasMs},
                     {"ptxas_cpu_ms", row.ptxasCpuMs},
                     {"disk_ms", row.diskMs},
+                    {"general", resourcesOf(row.general)},
+                    {"aligned", resourcesOf(row.aligned)},
                     {"stage_ms", stagesOf(row)}});
   using Row = bench::CompileBenchRow;
   auto quantiles = [&](std::initializer_list<double Row::*> fields) {
@@ -67,8 +80,10 @@ void printRow(const bench::CompileBenchRow &row) {
 
 Status benchCompile(const Options &options) {
   bench::CompileBenchOptions bench = options.bench;
-  if (!options.dtype.empty() && !(bench.dtype = dtypeByName(options.dtype)))
-    return invalidArgument("unknown dtype '" + options.dtype + "'");
+  ops::OpRequest request = TESSERA_TRY(options.request.read());
+  bench.dtype = request.dtype;
+  bench.config = request.config;
+  bench.sizes = request.sizes;
   InterruptGuard guard;
   bench::CompileBenchResult result = TESSERA_TRY(bench::benchCompile(bench, [&](const bench::CompileBenchRow &row) {
     if (options.json)
@@ -101,7 +116,7 @@ void addBenchCompile(CLI::App &bench, Run &run) {
   CLI::Option *op = command->add_option("--op", options->bench.op, "One op, at its bench shapes");
   CLI::Option *library = command->add_flag("--library", options->library, "Every op, dtype and bench shape");
   op->excludes(library);
-  command->add_option("--dtype", options->dtype, "Element or weight type; all where it is left out");
+  options->request.addTo(*command);
   command
       ->add_option("--target", options->bench.target,
                    "A chip: cpu, a row of it such as cpu-avx2, or a GPU such as a100; compiled for, not run on")

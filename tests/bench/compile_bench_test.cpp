@@ -31,10 +31,20 @@ TEST(CompileBench, StagesAddUpToTheWhole) {
     EXPECT_GT(row.ms, 0);
     EXPECT_NEAR(sum, row.ms, 1e-6) << target; // what is in no stage is a row of its own, however long a pause it was
     EXPECT_EQ(row.stages.front().stage, "trace");
-    EXPECT_EQ(row.stages.back().stage, result.target.starts_with("cpu") ? "link" : "other"); // what can run here is linked
+    EXPECT_EQ(row.stages.back().stage,
+              result.target.starts_with("cpu") ? "link" : "other"); // what can run here is linked
     for (const StageTime &stage : row.stages)
       EXPECT_GE(stage.ms, -1e-3) << target << ' ' << stage.stage; // no part is counted twice
   }
+}
+
+TEST(CompileBench, TakesAShapeAndAConfig) {
+  CompileBenchResult result = resultOf(
+      {.op = "gemm", .dtype = f16, .sizes = {{"M", 16}, {"transposed", 1}}, .config = "bn=64", .target = "t4"});
+  ASSERT_EQ(result.rows.size(), 1u);
+  EXPECT_EQ(result.rows[0].shape, "K=512,M=16,N=512,transposed=1");
+  EXPECT_EQ(result.rows[0].config, "bm=16,bn=64,bk=32");
+  EXPECT_EQ(result.rows[0].general.registers, -1); // nobody has told
 }
 
 // With NVIDIA's assembler, here a script, its time is told apart and its code is found in the cache with the rest.
@@ -43,7 +53,12 @@ TEST(CompileBench, TimesTheAssemblerApart) {
   std::string path = scratch.path / "ptxas";
   std::ofstream(path)
       << "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'Ptx optimizing assembler, release 9, V9.9.9'; "
-         "exit 0; fi\nsleep 0.1; printf '\\177ELF' > \"$5\"\n";
+         "exit 0; fi\nsleep 0.1; printf '\\177ELF' > \"$5\"\n"
+         "for e in silu silu_aligned; do echo \"ptxas info    : Compiling entry function '$e' for 'sm_75'\"; echo \"   "
+         " 24 "
+         "bytes stack frame, ${#e} bytes spill stores, 8 bytes spill loads\"; echo 'ptxas info    : Used 40 "
+         "registers'; "
+         "done\n";
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   CompileBenchResult result = resultOf({.op = "silu", .target = "t4", .ptxas = path});
   ASSERT_EQ(result.rows.size(), 1u);
@@ -51,6 +66,8 @@ TEST(CompileBench, TimesTheAssemblerApart) {
   EXPECT_GE(result.rows[0].ptxasMs, 100);
   EXPECT_GT(result.rows[0].diskMs, 0);
   EXPECT_GT(result.rows[0].cpuMs, 0);
+  EXPECT_EQ(result.rows[0].general, (ResourceReport{24, 4, 40}));
+  EXPECT_EQ(result.rows[0].aligned, (ResourceReport{24, 12, 40}));
   using Row = CompileBenchRow;
   EXPECT_EQ(result.quantile(1, {&Row::ms, &Row::ptxasMs}), result.rows[0].ms + result.rows[0].ptxasMs);
 }

@@ -88,6 +88,8 @@ TEST_P(MainLoopOn, MeetsNoBankTwice) {
   EXPECT_TRUE(report["findings"].empty());
   EXPECT_GT(report["counters"]["shared_wavefronts"].get<int64_t>(), 0);
   EXPECT_EQ(report["counters"]["bank_conflict_degree"].get<double>(), 1.0);
+  EXPECT_EQ(report["counters"]["matrix_load_degree"].get<double>(), 1.0);
+  EXPECT_EQ(report["counters"]["global_requests_by_width"].size(), 1u); // 16 bytes
 }
 
 INSTANTIATE_TEST_SUITE_P(, MainLoopOn, testing::Values("t4", "a10g", "a100", "l4"),

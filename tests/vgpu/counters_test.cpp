@@ -64,6 +64,7 @@ TEST_F(Counters, AStreamIsReadOnceFromDram) {
   EXPECT_EQ(c["l2_bytes"], 65536);
   EXPECT_EQ(c["dram_read_bytes"], 65536);
   EXPECT_DOUBLE_EQ(c["global_sectors_per_request"], 4);
+  EXPECT_EQ(c["global_requests_by_width"], json({{"4", 16 * 32 + 16}}));
 }
 
 TEST_F(Counters, AStrideOfALineCostsASectorALane) {
@@ -108,6 +109,29 @@ TEST_F(Counters, BankConflicts) {
   ASSERT_EQ(launch(function(module, "transposePadded"), {4, 4}, {32, 8}, 0, x, out, n), 0) << findings();
   EXPECT_DOUBLE_EQ(counters()["bank_conflict_degree"], 1);
   EXPECT_GT(counters()["warp_instructions_by_pipe"]["shared"], 0);
+}
+
+// Rows of a matrix `step` bytes apart.
+TEST_F(Counters, BankConflictsOfMatrixLoads) {
+  const char *text = ".version 6.5\n.target sm_75\n.address_size 64\n.visible .entry rows(.param .u32 step)\n{\n"
+                     ".reg .pred %p<2>;\n.reg .b32 %r<9>;\n.shared .align 16 .b8 s[4096];\nld.param.u32 %r1, [step];\n"
+                     "mov.u32 %r2, %tid.x;\nmov.u32 %r3, s;\nshl.b32 %r4, %r2, 7;\nadd.u32 %r4, %r3, %r4;\n"
+                     "mov.u32 %r5, 0;\nmov.u32 %r7, 0;\nFILL:\nst.shared.u32 [%r4], %r5;\nadd.u32 %r4, %r4, 4;\n"
+                     "add.u32 %r7, %r7, 1;\nsetp.ne.u32 %p1, %r7, 32;\n@%p1 bra FILL;\nbar.sync 0;\n"
+                     "and.b32 %r6, %r2, 7;\nmad.lo.u32 %r6, %r6, %r1, %r3;\n"
+                     "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r8}, [%r6];\nret;\n}\n";
+  void *f = function(loadText(text), "rows");
+  ASSERT_EQ(launch(f, {1}, {32}, 0, 16), 0) << findings();
+  EXPECT_DOUBLE_EQ(counters()["matrix_load_degree"], 1)
+      << "128 bytes in a row; the conflicts of the stores do not count";
+  EXPECT_GT(counters()["bank_conflict_degree"], 1);
+  ASSERT_EQ(launch(f, {1}, {32}, 0, 128), 0) << findings();
+  EXPECT_DOUBLE_EQ(counters()["matrix_load_degree"], 8);
+  ASSERT_EQ(launch(function(load("basics"), "transposePadded"), {4, 4}, {32, 8}, 0, zeros<float>(16384),
+                   zeros<float>(16384), 128),
+            0)
+      << findings();
+  EXPECT_EQ(counters()["matrix_load_degree"], 0) << "there is none";
 }
 
 TEST_F(Counters, TensorFlopByType) {

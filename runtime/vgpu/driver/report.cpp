@@ -1,5 +1,6 @@
 // The report of a launch as JSON, for `tessera run-kernel` and other tools.
 #include "runtime/vgpu/driver/state.h"
+#include "runtime/vgpu/exec/access_report.h"
 #include "runtime/vgpu/exec/why.h"
 #include <algorithm>
 #include <cstdio>
@@ -51,6 +52,10 @@ std::string countersJson(const Launch &launch, const Report &r) {
   for (size_t i = 0; i < r.tensorFlop.size(); ++i)
     if (r.tensorFlop[i] > 0)
       tensor += (tensor.empty() ? "" : ",") + field(nameOf(TensorKind(i)), uint64_t(r.tensorFlop[i]));
+  const AccessReport access = accessReport(launch, r);
+  std::string widths;
+  for (auto [bytes, requests] : access.globalRequests)
+    widths += (widths.empty() ? "" : ",") + field(std::to_string(bytes), requests);
   const Resources &resources = launch.program->resources;
   const uint64_t warps = uint64_t(r.estimate.occupancy.blocksPerSm) * r.estimate.occupancy.warpsPerBlock;
   return "{" + field("blocks", launch.blocks()) + "," + field("threads_per_block", uint64_t(launch.threads())) + "," +
@@ -64,13 +69,14 @@ std::string countersJson(const Launch &launch, const Report &r) {
          "," + field("lanes_active", perRequest(r.threadInstructions, r.warpInstructions)) +
          ",\"warp_instructions_by_pipe\":{" + pipes + "}," + field("global_bytes", r.total.bytes) + "," +
          field("global_sectors", r.total.sectors) + "," + field("global_sectors_at_best", r.total.idealSectors) + "," +
-         field("global_sectors_per_request", perRequest(r.total.sectors, r.globalRequests)) + "," +
-         field("l2_bytes", r.total.l2 * 32) + "," + field("dram_read_bytes", uint64_t(r.traffic.dramRead)) + "," +
+         field("global_sectors_per_request", perRequest(r.total.sectors, r.globalRequests)) +
+         ",\"global_requests_by_width\":{" + widths + "}," + field("l2_bytes", r.total.l2 * 32) + "," +
+         field("dram_read_bytes", uint64_t(r.traffic.dramRead)) + "," +
          field("dram_written_bytes", uint64_t(r.traffic.dramWritten)) + "," +
          field("shared_wavefronts", r.total.wavefronts) + "," +
          field("shared_wavefronts_without_conflicts", r.total.idealWavefronts) + "," +
-         field("bank_conflict_degree", perRequest(r.total.wavefronts, r.total.idealWavefronts)) + ",\"tensor_flop\":{" +
-         tensor + "}}";
+         field("bank_conflict_degree", perRequest(r.total.wavefronts, r.total.idealWavefronts)) + "," +
+         field("matrix_load_degree", access.matrixLoadDegree) + ",\"tensor_flop\":{" + tensor + "}}";
 }
 
 std::string stallsJson(const Report &r) {
