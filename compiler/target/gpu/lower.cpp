@@ -166,21 +166,6 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
       .Default([&](Operation *other) { return lowerRole(other); });
 }
 
-void GpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coordinate(Coordinate)> map) {
-  auto from = registersWithin(tile::layoutOf(cast<RankedTensorType>(source.getType())),
-                              tile::layoutOf(cast<RankedTensorType>(result.getType())), map);
-  Registers out;
-  for (int64_t r : *from) // tile-stage-shared left only moves inside a thread
-    out.push_back(regs(source)[r]);
-  registers[result] = out;
-  if (auto late = lates.find(source); late != lates.end()) {
-    Late moved{late->second.reader, {}};
-    for (int64_t r : *from)
-      moved.from.push_back(late->second.from[r]);
-    lates[result] = moved;
-  }
-}
-
 void GpuLowering::lowerIota(tile::IotaOp op) {
   Layout layout = tile::layoutOf(cast<RankedTensorType>(op.getType()));
   Location loc = op.getLoc();

@@ -2,8 +2,10 @@
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
 // thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
 // tensors), lower_shared.cpp and lower_matrices.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups),
-// lower_roles.cpp (warps that copy and warps that compute), lower_reduce.cpp, lower_convert.cpp (element types).
+// lower_roles.cpp (warps that copy and warps that compute), lower_moves.cpp (between layouts), lower_reduce.cpp,
+// lower_convert.cpp (element types).
 #pragma once
+#include "compiler/layout/algebra.h"
 #include "compiler/layout/swizzle.h"
 #include "compiler/lower/lowering.h"
 #include "compiler/tile/roles.h"
@@ -30,7 +32,6 @@ private:
   mlir::Type registerType(mlir::Type type) override;
   mlir::LogicalResult lowerTile(mlir::Operation *op) override;
   mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
-  void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) override;
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
   // The registers of a dot's operand, loaded now where they have not been.
@@ -71,6 +72,13 @@ private:
   void lowerCopy(tile::CopyOp op);
   void lowerStore(tile::StoreOp op);
   void lowerAtomicAdd(tile::AtomicAddOp op);
+
+  // lower_moves.cpp
+  void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) override;
+  void shuffleWithin(mlir::Value source, mlir::Value result, const ShufflePlan &plan);
+  mlir::Value offeredWord(const Registers &words, const ShufflePlan &plan, const ShufflePlan::Word &word);
+  mlir::Value shuffle(mlir::Value value, const char *kind, mlir::Value lane);
+  mlir::Value shuffle(mlir::Value value, int64_t laneMask); // with the lane whose number differs by the mask
 
   // lower_convert.cpp
   void lowerByteToFloat(mlir::Operation *op);
@@ -169,7 +177,6 @@ private:
   // lower_reduce.cpp
   Registers acrossLanes(const Layout &layout, int axis, Registers values,
                         llvm::function_ref<Registers(Registers, Registers)> combine);
-  mlir::Value shuffle(mlir::Value value, int64_t laneMask);
   void reduceAll(mlir::Operation *op, int axis, mlir::Value scratch, llvm::SmallVector<Registers> parts,
                  llvm::function_ref<Registers(Registers, Registers)> combine);
   void lowerReduce(tile::ReduceOp op);

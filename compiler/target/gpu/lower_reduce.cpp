@@ -8,29 +8,6 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
-// shfl.sync.bfly moves 32 bits.
-Value GpuLowering::shuffle(Value value, int64_t laneMask) {
-  Location loc = value.getLoc();
-  Type type = value.getType(), i32 = b.getI32Type();
-  unsigned width = type.getIntOrFloatBitWidth();
-  Value bits = value;
-  if (width < 32) {
-    Type narrow = b.getIntegerType(width);
-    if (type != narrow)
-      bits = LLVM::BitcastOp::create(b, loc, narrow, bits);
-    bits = arith::ExtUIOp::create(b, loc, i32, bits);
-  } else if (type != i32) {
-    bits = LLVM::BitcastOp::create(b, loc, i32, bits);
-  }
-  bits =
-      intrinsic("llvm.nvvm.shfl.sync.bfly.i32", i32, {constantI32(-1), bits, constantI32(laneMask), constantI32(0x1f)});
-  if (width < 32) {
-    bits = arith::TruncIOp::create(b, loc, b.getIntegerType(width), bits);
-    return bits.getType() == type ? bits : LLVM::BitcastOp::create(b, loc, type, bits).getResult();
-  }
-  return type == i32 ? bits : LLVM::BitcastOp::create(b, loc, type, bits).getResult();
-}
-
 Registers GpuLowering::acrossLanes(const Layout &layout, int axis, Registers values,
                                    llvm::function_ref<Registers(Registers, Registers)> combine) {
   for (auto [bit, basis] : llvm::enumerate(layout.lane)) {

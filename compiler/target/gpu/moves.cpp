@@ -6,17 +6,38 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
-bool staysInThread(Operation *move) {
+// Wavefronts of a warp that moves a tile between registers and shared memory in accesses of up to 16 bytes: lanes that
+// hold the same elements move them once.
+static int64_t wavefronts(const Layout &layout, int64_t bytes) {
+  int64_t vector = std::min(contiguous(layout), Swizzle::chunkBytes / bytes), lanes = 1;
+  for (const Coordinate &basis : layout.lane)
+    lanes *= llvm::any_of(basis, [](int64_t x) { return x != 0; }) ? 2 : 1;
+  return layout.registers() / vector * std::max<int64_t>(lanes * vector * bytes / Swizzle::waveBytes, 1);
+}
+
+int64_t elementsAShuffle(Type type) {
+  return getElementTypeOrSelf(type).isInteger(1) ? 1 : 4 / elementBytes(type); // a predicate has no bits of a word
+}
+
+Way cheapestWay(Operation *move) {
   auto from = cast<RankedTensorType>(move->getOperand(0).getType()),
        to = cast<RankedTensorType>(move->getResult(0).getType());
   ArrayRef<int64_t> before = from.getShape(), after = to.getShape();
-  return registersWithin(tile::layoutOf(from), tile::layoutOf(to),
-                         [&](const Coordinate &at) {
-                           return before == after ? at
-                                                  : elementAt(elementNumber(at, {after.data(), after.size()}),
-                                                              {before.data(), before.size()});
-                         })
-      .has_value();
+  auto map = [&](const Coordinate &at) {
+    return before == after ? at
+                           : elementAt(elementNumber(at, {after.data(), after.size()}), {before.data(), before.size()});
+  };
+  Layout have = tile::layoutOf(from), want = tile::layoutOf(to);
+  if (registersWithin(have, want, map))
+    return Way::registers;
+  // A shuffle is a wavefront of the same unit as a shared access. Without one there is no barrier to wait for, which
+  // takes as long as about twenty wavefronts of the block.
+  constexpr int64_t barrier = 20;
+  int64_t bytes = elementBytes(from), shared = wavefronts(have, bytes) + wavefronts(want, bytes) + barrier;
+  if (bytes > 4 || want.registers() / elementsAShuffle(from) > shared)
+    return Way::shared;
+  auto plan = shufflesBetween(have, want, map, elementsAShuffle(from));
+  return plan && plan->shuffles() + plan->selections() <= shared ? Way::shuffles : Way::shared;
 }
 
 int64_t warpsAlong(Value value, int axis) {

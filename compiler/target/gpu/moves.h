@@ -1,13 +1,18 @@
 // Questions about tile moves on a GPU: who holds what.
 #pragma once
-#include "compiler/layout/layout.h"
+#include "compiler/layout/algebra.h"
 #include "compiler/layout/swizzle.h"
 #include "compiler/tile/layouts.h"
 
 namespace tessera::gpu {
 
-// Whether each thread already holds all that the result of a tile.convert or tile.reshape gives it.
-bool staysInThread(mlir::Operation *move);
+// How a tile.convert or tile.reshape gives each thread what its result does: registers of its own, shuffles within the
+// warp where they cost less than a way through shared memory, or that way.
+enum class Way { registers, shuffles, shared };
+Way cheapestWay(mlir::Operation *move);
+
+// Elements of that type that one shuffle moves.
+int64_t elementsAShuffle(mlir::Type type);
 
 // How many warps hold different parts of the tile along `axis`.
 int64_t warpsAlong(mlir::Value tile, int axis);

@@ -1,5 +1,5 @@
-// Moves that no thread can make alone go through shared memory: tile.convert and tile.reshape become a store and a
-// load of a buffer; reductions over several warps get a buffer for their partial results.
+// Moves that no thread can make alone, nor a warp more cheaply, go through shared memory: tile.convert and tile.reshape
+// become a store and a load of a buffer; reductions over several warps get a buffer for their partial results.
 #include "base/target.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/moves.h"
@@ -24,7 +24,7 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     for (Operation *op : ops)
       llvm::TypeSwitch<Operation *>(op)
           .Case<tile::ConvertOp, tile::ReshapeOp>([&](auto move) {
-            if (!gpu::staysInThread(move) || isRightOfWgmma(move))
+            if (gpu::cheapestWay(move) == gpu::Way::shared || isRightOfWgmma(move))
               throughShared(move, move.getValue());
           })
           .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto reduce) {
