@@ -148,7 +148,7 @@ void Attention::define(Kernel &k, const Config &c) const {
 // 16 rows for each of four warps, which leaves registers for a head of 128. Where wgmma takes the head, two warpgroups
 // share their keys: modelled on an h100, 2048 queries of 16 heads of 128 take 38.5 us instead of 57.4.
 static Attention::Config onTensorCores(const Target &target, int group, int headDim, int64_t queries) {
-  if (queries >= 128 && target.has("wgmma") && (headDim == 64 || headDim == 128))
+  if (queries >= 128 && target.has("wgmma") && headDim >= 64 && headDim <= 128 && headDim % 16 == 0)
     return {.bh = 1, .bm = 128, .bn = 64, .blocks = 1};
   int bh = queries >= 32 ? 1 : int(std::min<int64_t>(std::bit_ceil(unsigned(group)), 16));
   int rows = queries >= 64 && headDim <= 128 ? 64 : queries >= 32 ? 32 : 16;

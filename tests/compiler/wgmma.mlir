@@ -40,6 +40,15 @@
 // Halves go to shared memory by stmatrix, from where they are written in 16 bytes a thread.
 // LOWER-LABEL: func.func @narrow
 // LOWER: llvm.nvvm.stmatrix.sync.aligned.m8n8.x4.b16.p3
+// Rows of 160 bytes are five panels of 32, which a descriptor's mode 3 tells of: [63:62] = 3, 8 rows are 256 bytes.
+// CHECK-LABEL: func.func @narrow_panels
+// CHECK: tile.alloc {{.*}} : <1 of 5x64x16xf16>
+// CHECK: tile.alloc {{.*}} : <1 of 5x64x16xf16>
+// CHECK: tile.dot {{.*}} {tile.wgmma}
+// LOWER-LABEL: func.func @narrow_panels
+// LOWER-COUNT-2: arith.constant -4611685949707845632 : i64
+// LOWER-COUNT-5: wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {{.*}}, 1, 1, 0, 0;
+// LOWER-NOT: wgmma.mma_async
 func.func @product(
     %x: !tile.view<64x64xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 64]},
     %w: !tile.view<64x128xf16> {tile.name = "w", tile.access = "in", tile.extents = [64, 128]},
@@ -78,5 +87,17 @@ func.func @narrow(
   %c = tile.dot %a, %b, %zero : tensor<64x64xf16>, tensor<64x128xf16> -> tensor<64x128xf32>
   %h = arith.truncf %c : tensor<64x128xf32> to tensor<64x128xf16>
   tile.store %h, %y[all 64, all 128] : tensor<64x128xf16> -> !tile.view<64x128xf16>
+  return
+}
+func.func @narrow_panels(
+    %x: !tile.view<64x80xf16> {tile.name = "x", tile.access = "in", tile.extents = [64, 80]},
+    %w: !tile.view<64x80xf16> {tile.name = "w", tile.access = "in", tile.extents = [64, 80]},
+    %y: !tile.view<64x64xf32> {tile.name = "y", tile.access = "out", tile.extents = [64, 64]}) attributes {tile.kernel} {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %a = tile.load %x[all 64, all 80] : !tile.view<64x80xf16> -> tensor<64x80xf16>
+  %b = tile.load %w[all 64, all 80] : !tile.view<64x80xf16> -> tensor<64x80xf16>
+  %t = tile.trans %b : tensor<64x80xf16> -> tensor<80x64xf16>
+  %c = tile.dot %a, %t, %zero : tensor<64x80xf16>, tensor<80x64xf16> -> tensor<64x64xf32>
+  tile.store %c, %y[all 64, all 64] : tensor<64x64xf32> -> !tile.view<64x64xf32>
   return
 }

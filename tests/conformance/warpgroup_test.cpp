@@ -66,10 +66,11 @@ TEST(Warpgroup, NarrowOutputsAreTheRoundedWideOnes) {
   }
 }
 
-// Rows of 32, 64 and 128 bytes, two panels of them, one and two warpgroups.
+// Rows of 32, 64 and 128 bytes, two panels of them, three of 64 and five of 32, one and two warpgroups.
 TEST(Warpgroup, AnyTileAgreesWithTheOracle) {
   for (bool transposed : {false, true})
-    for (ops::Gemm::Config config : {ops::Gemm::Config{64, 16, 32}, {64, 32, 32}, {128, 128, 64}, {128, 256, 128}})
+    for (ops::Gemm::Config config :
+         {ops::Gemm::Config{64, 16, 32}, {64, 32, 32}, {128, 128, 64}, {128, 256, 128}, {64, 96, 80}, {64, 80, 96}})
       check({.in = f16, .out = f32, .transposed = transposed}, {200, 264, 200}, config);
 }
 
@@ -87,6 +88,9 @@ TEST(Warpgroup, AttentionAgreesWithTheOracle) {
     for (ops::Attention op : {ops::Attention{4, 2, 128, 64, dtype},
                               {9, 3, 64, 64, dtype},
                               {2, 1, 80, 32, dtype},
+                              {2, 1, 80, 64, dtype},
+                              {3, 3, 96, 64, dtype},
+                              {2, 1, 112, 64, dtype},
                               {2, 2, 64, 128, dtype, {.softCap = 30, .causal = false}}}) {
       op.compute = dtype;
       check(hopper(), Sequences{op, {130, 71}}, 70);
@@ -96,7 +100,7 @@ TEST(Warpgroup, AttentionAgreesWithTheOracle) {
 }
 
 TEST(Warpgroup, AttentionComesByTensorMaps) {
-  for (int headDim : {64, 128}) {
+  for (int headDim : {64, 80, 96, 112, 128}) {
     ops::Attention op{8, 2, headDim, 64, f16};
     op.compute = f16;
     Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();

@@ -14,14 +14,15 @@ static constexpr std::array rows = {
     WgmmaOp{"s32.u8.s8", u8, i8, 32, false, 16},        WgmmaOp{"s32.u8.u8", u8, u8, 32, false, 16},
 };
 
+constexpr int64_t narrowestPanel = 32; // bytes that the narrowest swizzle covers
+
 // Whether the operand's rows in shared memory are such as a descriptor tells of, once transposes are taken off.
 static bool liesWell(Value operand, int kAxis, bool anyMajor) {
   while (auto trans = operand.getDefiningOp<tile::TransOp>())
     operand = trans.getValue(), kAxis = 1 - kAxis;
   auto type = cast<RankedTensorType>(operand.getType());
   int64_t pitch = type.getDimSize(1) * elementBytes(type);
-  return (kAxis == 1 || anyMajor) && type.getDimSize(0) % 8 == 0 &&
-         (pitch == 32 || pitch == 64 || pitch % Swizzle::waveBytes == 0);
+  return (kAxis == 1 || anyMajor) && type.getDimSize(0) % 8 == 0 && pitch % narrowestPanel == 0;
 }
 
 const WgmmaOp *chooseWgmma(const Target &target, tile::DotOp dot, int warps) {
@@ -61,10 +62,12 @@ SharedOperand sharedOperand(Value operand) {
 }
 
 SmallVector<int64_t> panelShape(RankedTensorType tile) {
-  int64_t bytes = elementBytes(tile), inPanel = Swizzle::waveBytes / bytes;
-  if (tile.getDimSize(1) <= inPanel)
+  int64_t bytes = elementBytes(tile), row = tile.getDimSize(1) * bytes, panel = Swizzle::waveBytes;
+  while (panel > narrowestPanel && row % panel)
+    panel /= 2;
+  if (row <= panel)
     return SmallVector<int64_t>(tile.getShape());
-  return {tile.getDimSize(1) / inPanel, tile.getDimSize(0), inPanel};
+  return {row / panel, tile.getDimSize(0), panel / bytes};
 }
 
 } // namespace tessera::gpu

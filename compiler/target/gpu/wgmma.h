@@ -37,8 +37,8 @@ struct SharedOperand {
 };
 SharedOperand sharedOperand(mlir::Value operand);
 
-// The shape of the buffer for a tile that wgmma reads: itself, or [panels, rows, columns] where a row has more than the
-// 128 bytes that a swizzle covers.
+// The shape of the buffer for a tile that wgmma or the copy engine reads: itself, or [panels, rows, columns] where a
+// row is not what one swizzle covers: 128, 64 or 32 bytes, the widest that divides it.
 llvm::SmallVector<int64_t> panelShape(mlir::RankedTensorType tile);
 
 } // namespace tessera::gpu
