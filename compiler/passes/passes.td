@@ -60,6 +60,10 @@ def TilePipeline : Tile_Pass<"tile-pipeline"> {
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,
                  Option<"stages", "stages", "int", "0", "steps in shared memory at once; 0: the target's; 1: none ahead">];
 }
+def TileChooseSwizzles : Tile_Pass<"tile-choose-swizzles"> {
+  let summary = "shared buffers whose warps meet a bank twice get a swizzle for what they walk";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
+}
 def TilePlaceShared : Tile_Pass<"tile-place-shared"> {
   let summary = "give shared buffers their offsets; those that never live together share space";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];

@@ -47,21 +47,31 @@ void ViewType::print(AsmPrinter &printer) const {
   printer << (getShape().empty() ? "" : "x") << getElementType() << ">";
 }
 
-// !tile.shared<3 of 128x32xf16>
+// !tile.shared<3 of 128x32xf16>, !tile.shared<1 of 128x32xf16, swizzle = [0, 0, 1, 2]>
 Type SharedType::parse(AsmParser &parser) {
   int64_t slots = 0;
-  SmallVector<int64_t> shape;
+  SmallVector<int64_t> shape, swizzle;
   Type element;
   if (parser.parseLess() || parser.parseInteger(slots) || parser.parseKeyword("of") ||
-      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) || parser.parseGreater())
+      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element))
     return {};
-  return get(parser.getContext(), slots, shape, element);
+  if (succeeded(parser.parseOptionalComma()) && (parser.parseKeyword("swizzle") || parser.parseEqual() ||
+                                                 parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+                                                   return parser.parseInteger(swizzle.emplace_back());
+                                                 })))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return get(parser.getContext(), slots, shape, element, swizzle);
 }
 
 void SharedType::print(AsmPrinter &printer) const {
   printer << "<" << getSlots() << " of ";
   printer.printDimensionList(getShape());
-  printer << (getShape().empty() ? "" : "x") << getElementType() << ">";
+  printer << (getShape().empty() ? "" : "x") << getElementType();
+  if (!getSwizzle().empty())
+    printer << ", swizzle = [" << getSwizzle() << "]";
+  printer << ">";
 }
 
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, StringRef format) {

@@ -53,7 +53,11 @@ def Tile_Layout : AttrDef<Tile_Dialect, "Layout"> {
 def Tile_Shared : TypeDef<Tile_Dialect, "Shared"> {
   let mnemonic = "shared";
   let summary = "a buffer in a GPU's shared memory: `slots` tiles of a shape, rows swizzled (compiler/layout/swizzle.h)";
-  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
+  // swizzle: what each bit of a row XORs onto its chunks; empty: the map that hardware knows.
+  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
+                        OptionalArrayRefParameter<"int64_t">:$swizzle);
+  let builders = [TypeBuilder<(ins "int64_t":$slots, "::llvm::ArrayRef<int64_t>":$shape, "::mlir::Type":$elementType),
+                              "return $_get($_ctxt, slots, shape, elementType, ::llvm::ArrayRef<int64_t>());">];
   let hasCustomAssemblyFormat = 1;
 }
 #endif

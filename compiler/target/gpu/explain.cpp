@@ -4,8 +4,6 @@
 #include "compiler/tile/access.h"
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 
 using namespace mlir;
 
@@ -35,18 +33,20 @@ std::string widthLimit(Operation *access, const Layout &layout, int64_t vector) 
 
 int bankConflicts(int64_t bytes, llvm::function_ref<int64_t(int lane)> offset) {
   const int perGroup = int(std::clamp<int64_t>(128 / std::max<int64_t>(bytes, 4), 1, 32));
-  size_t worst = 1;
+  int worst = 1;
   for (int first = 0; first < 32; first += perGroup) {
-    std::array<std::set<int64_t>, 32> words; // by bank
+    SmallVector<int64_t, 128> words;
     for (int lane = first; lane < first + perGroup; ++lane) {
       int64_t begin = offset(lane);
       for (int64_t word = begin / 4; word * 4 < begin + bytes; ++word)
-        words[size_t(word % 32)].insert(word);
+        words.push_back(word);
     }
-    for (const auto &bank : words)
-      worst = std::max(worst, bank.size());
+    llvm::sort(words);
+    std::array<int, 32> met = {}; // by bank
+    for (auto end = std::unique(words.begin(), words.end()), word = words.begin(); word != end; ++word)
+      worst = std::max(worst, ++met[size_t(*word % 32)]);
   }
-  return int(worst);
+  return worst;
 }
 
 std::string warpsText(const Layout &layout) {

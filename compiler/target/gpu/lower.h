@@ -21,6 +21,19 @@ public:
   using Lowering::Lowering;
   mlir::LogicalResult run() override;
 
+  // How a tile moves between a buffer and fragments by 8 x 8 matrices (lower_matrices.cpp)
+  struct Matrices { // that one ldmatrix or stmatrix moves, each a word of the thread
+    llvm::SmallVector<int64_t> words;
+    Layout giving; // which lane gives the address of which row
+  };
+  struct MatrixPlan {
+    bool transposed = false;
+    int64_t word = 1;                   // elements of a 32-bit word
+    llvm::SmallVector<Matrices> groups; // empty: not by matrices
+  };
+  static MatrixPlan planMatrices(const Layout &layout, mlir::RankedTensorType type, tile::SharedType buffer,
+                                 std::optional<int> summed);
+
 private:
   mlir::Value thread;     // i32, in the block
   mlir::Value sharedBase; // !llvm.ptr<3>
@@ -120,17 +133,6 @@ private:
   };
   std::map<std::array<std::vector<int64_t>, 4>, mlir::Value> inRings; // the thread's parts of addresses in rings
   // lower_matrices.cpp
-  struct Matrices { // that one ldmatrix or stmatrix moves, each a word of the thread
-    llvm::SmallVector<int64_t> words;
-    Layout giving; // which lane gives the address of which row
-  };
-  struct MatrixPlan {
-    bool transposed = false;
-    int64_t word = 1;                   // elements of a 32-bit word
-    llvm::SmallVector<Matrices> groups; // empty: not by matrices
-  };
-  static MatrixPlan planMatrices(const Layout &layout, mlir::RankedTensorType type, tile::SharedType buffer,
-                                 std::optional<int> summed);
   bool storeMatrices(tile::SharedStoreOp op);
   // Loads the registers of one shared_load, each with its neighbours when it is first asked for.
   class SharedReader {

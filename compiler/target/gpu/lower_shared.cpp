@@ -46,8 +46,16 @@ Value GpuLowering::SharedAddress::offsetOf(int64_t low) {
   Value offset = lowering.walk(fixedSteps);
   if (swizzle.masks() <= 1)
     return offset;
-  // Bits of the thread may meet in one bit of the chunk: XOR them field by field.
-  Value chunk = arith::XOrIOp::create(b, loc, lowering.walk(columnSteps), lowering.walk(maskSteps));
+  Value chunk = lowering.walk(columnSteps);
+  // Bits of the thread may meet in one bit of the chunk: those that do are XORed.
+  for (std::vector<int64_t> left = maskSteps; llvm::any_of(left, [](int64_t step) { return step != 0; });) {
+    std::vector<int64_t> apart(left.size(), 0);
+    int64_t taken = 0;
+    for (auto [now, later] : llvm::zip(apart, left))
+      if (!(taken & later))
+        taken |= now = std::exchange(later, 0);
+    chunk = arith::XOrIOp::create(b, loc, chunk, lowering.walk(apart));
+  }
   if (low)
     chunk = arith::XOrIOp::create(b, loc, chunk, lowering.constantI32(low));
   Value moved = arith::MulIOp::create(b, loc, chunk, lowering.constantI32(Swizzle::chunkBytes));
@@ -113,16 +121,6 @@ Value GpuLowering::SharedAddress::pointer(const Coordinate &at) {
                                     ArrayRef<LLVM::GEPArg>{int32_t(rest)})
                     .getResult()
               : start;
-}
-
-// Registers that move together in shared memory: a run inside one chunk.
-static int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
-  int64_t bytes = elementBytes(buffer.getElementType());
-  int64_t columns = buffer.getShape().empty() ? 1 : buffer.getShape().back();
-  int64_t vector = std::min(contiguous(layout), Swizzle::chunkBytes / bytes);
-  while (vector > 1 && (columns % vector || swizzleOf(buffer).pitch() % (vector * bytes)))
-    vector /= 2;
-  return vector;
 }
 
 static void explain(Operation *op, const char *what, int64_t accesses, int64_t bytes, int conflicts) {

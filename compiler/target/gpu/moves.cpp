@@ -57,12 +57,21 @@ std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, ArrayRef<int64_t> s
 }
 
 Swizzle swizzleOf(tile::SharedType buffer) {
-  ArrayRef<int64_t> shape = buffer.getShape();
-  return {{shape.data(), shape.size()}, elementBytes(buffer.getElementType())};
+  ArrayRef<int64_t> shape = buffer.getShape(), chosen = buffer.getSwizzle();
+  return {{shape.data(), shape.size()}, elementBytes(buffer.getElementType()), {chosen.data(), chosen.size()}};
 }
 
 int64_t slotBytes(tile::SharedType buffer) { return (swizzleOf(buffer).bytes() + 127) / 128 * 128; }
 int64_t bufferBytes(tile::SharedType buffer) { return buffer.getSlots() * slotBytes(buffer); }
+
+int64_t sharedVector(const Layout &layout, tile::SharedType buffer) {
+  int64_t bytes = elementBytes(buffer.getElementType());
+  int64_t columns = buffer.getShape().empty() ? 1 : buffer.getShape().back();
+  int64_t vector = std::min(contiguous(layout), Swizzle::chunkBytes / bytes);
+  while (vector > 1 && (columns % vector || swizzleOf(buffer).pitch() % (vector * bytes)))
+    vector /= 2;
+  return vector;
+}
 
 int conflictsOf(const Layout &layout, tile::SharedType buffer, ArrayRef<int64_t> shape, int64_t vector,
                 const Coordinate &from) {

@@ -26,6 +26,9 @@ std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, llvm::ArrayRef<int6
 int conflictsOf(const Layout &layout, tile::SharedType buffer, llvm::ArrayRef<int64_t> shape, int64_t vector,
                 const Coordinate &from);
 
+// Registers of a tile in that layout that one access of the buffer moves: a run inside one chunk.
+int64_t sharedVector(const Layout &layout, tile::SharedType buffer);
+
 // One slot of a buffer, and all of it, in bytes.
 Swizzle swizzleOf(tile::SharedType buffer);
 int64_t slotBytes(tile::SharedType buffer);
