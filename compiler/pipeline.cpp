@@ -45,6 +45,8 @@ void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &sch
   pm.addNestedPass<func::FuncOp>(createTileSpecializeWarps({name, schedule.stages}));
   pm.addNestedPass<func::FuncOp>(createTilePipeline({name, schedule.stages}));
   pm.addNestedPass<func::FuncOp>(createTileChooseSwizzles({name}));
+  if (schedule.peelLoops)
+    pm.addNestedPass<func::FuncOp>(createTileSplitMasks());
   pm.addNestedPass<func::FuncOp>(createTilePlaceShared({name}));
   pm.addNestedPass<func::FuncOp>(createTileInsertBarriers());
 }

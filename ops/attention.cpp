@@ -15,6 +15,9 @@ bool Attention::accepts(Kernel &k, const Config &c) const {
          k.require(split >= 0 && split % (c.bn * c.blocks) == 0,
                    "attention's splits are whole steps of " + std::to_string(c.bn * c.blocks) +
                        " positions, but split is " + std::to_string(split)) &&
+         k.require(c.sums >= 0 && (!c.sums || c.bn % c.sums == 0),
+                   "attention's " + std::to_string(c.bn) + " weights a row are added up in equal parts, not in " +
+                       std::to_string(c.sums)) &&
          k.require(!partial || (split > 0 && !score.sinks),
                    "attention in parts takes a split and leaves sinks to attention_merge") &&
          k.require(compute == f32 || compute == f16 || compute == bf16,
@@ -87,7 +90,12 @@ void Attention::define(Kernel &k, const Config &c) const {
     Tile key = load(keyColumns ? K(page, kvHead, all, slot) : K(page, kvHead, slot, all), s.col() < len).to(compute);
     return {trans(key), load(V(page, kvHead, slot, all), s.col() < len).to(compute)};
   };
-  // Several blocks at once, so that their products are independent. den is kept lane by lane, [rows, bn].
+  // den is kept lane by lane, [rows, sums]: what lies side by side in a vector or in a warp is added at the end.
+  int64_t sums = c.sums ? c.sums : c.bn;
+  auto weights = [&](Tile p) {
+    return sums == c.bn ? p : reshape(reduceSum(reshape(p, {rows, c.bn / sums, sums}), 1), {rows, sums});
+  };
+  // Several blocks at once, so that their products are independent.
   auto step = [&](Range s, const SoftmaxState &seen) -> SoftmaxState {
     std::vector<Tile> score, value;
     Tile top = seen[2];
@@ -103,7 +111,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     for (int i = 0; i < c.blocks; ++i) {
       Tile p = exp2(score[i] - top);
       acc = dot(p.to(compute), value[i], acc);
-      den = den + p;
+      den = den + weights(p);
     }
     return {acc, den, top};
   };
@@ -112,7 +120,7 @@ void Attention::define(Kernel &k, const Config &c) const {
     int64_t most = c.bn * c.blocks;
     Tile aligned = from / most * most;
     SoftmaxState start = nothingSeen(rows, d);
-    start[1] = zeros({rows, c.bn});
+    start[1] = zeros({rows, sums});
     auto [acc, den, top] =
         loop(dsl::blocks(max(to - aligned, 0), most), start, [&](Range s, Tile acc, Tile den, Tile top) {
           return step(score.window || split ? s + aligned : s, {acc, den, top});
@@ -144,15 +152,16 @@ void Attention::define(Kernel &k, const Config &c) const {
   o->store(b, m, h, reshape(mean(total), {c.bm, c.bh, d}));
 }
 
-// Rows in sixteens. Few queries stack the heads of a group, even if some rows then have none; many take a head alone,
-// 16 rows for each of four warps, which leaves registers for a head of 128. Where wgmma takes the head, two warpgroups
-// share their keys: modelled on an h100, 2048 queries of 16 heads of 128 take 38.5 us instead of 57.4.
+// Rows in sixteens. The sums of a row are those of a warp's accumulators, four threads with two columns each. Few
+// queries stack the heads of a group, even if some rows then have none; many take a head alone, 16 rows for each of
+// four warps, which leaves registers for a head of 128. Where wgmma takes the head, two warpgroups share their keys:
+// modelled on an h100, 2048 queries of 16 heads of 128 take 38.5 us instead of 57.4.
 static Attention::Config onTensorCores(const Target &target, int group, int headDim, int64_t queries) {
   if (queries >= 128 && target.has("wgmma") && headDim >= 64 && headDim <= 128 && headDim % 16 == 0)
-    return {.bh = 1, .bm = 128, .bn = 64, .blocks = 1};
+    return {.bh = 1, .bm = 128, .bn = 64, .blocks = 1, .sums = 8};
   int bh = queries >= 32 ? 1 : int(std::min<int64_t>(std::bit_ceil(unsigned(group)), 16));
   int rows = queries >= 64 && headDim <= 128 ? 64 : queries >= 32 ? 32 : 16;
-  return {.bh = bh, .bm = rows / bh, .bn = headDim <= 64 ? 64 : 32, .blocks = 1};
+  return {.bh = bh, .bm = rows / bh, .bn = headDim <= 64 ? 64 : 32, .blocks = 1, .sums = 8};
 }
 
 // Scores [rows, bn] are one vector a row. Heads are stacked up to as many rows as lanes, queries up to half of that:

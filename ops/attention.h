@@ -42,7 +42,10 @@ struct Attention {
   struct Config {
     int bh = 3, bm = 2;      // heads of one kv head and queries a program owns
     int bn = 16, blocks = 1; // positions a block of a step takes, blocks
-    template <class F> void fields(F &&f) { f("bh", bh), f("bm", bm), f("bn", bn), f("blocks", blocks); }
+    int sums = 0;            // sums of weights that a row carries, a divisor of bn; 0: bn
+    template <class F> void fields(F &&f) {
+      f("bh", bh), f("bm", bm), f("bn", bn), f("blocks", blocks), f("sums", sums);
+    }
   };
   // `queries`: about how many a sequence brings; 1 is decoding.
   Config defaultConfig(const Target &target, int64_t queries = 64) const;

@@ -64,6 +64,9 @@ def TileChooseSwizzles : Tile_Pass<"tile-choose-swizzles"> {
   let summary = "shared buffers whose warps meet a bank twice get a swizzle for what they walk";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
 }
+def TileSplitMasks : Tile_Pass<"tile-split-masks"> {
+  let summary = "a loop without masks for the first steps of a product's loop, where they hide nothing, then one with them";
+}
 def TilePlaceShared : Tile_Pass<"tile-place-shared"> {
   let summary = "give shared buffers their offsets; those that never live together share space";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];

@@ -3,7 +3,7 @@
 // thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
 // tensors), lower_shared.cpp and lower_matrices.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups),
 // lower_roles.cpp (warps that copy and warps that compute), lower_moves.cpp (between layouts), lower_reduce.cpp,
-// lower_convert.cpp (element types).
+// lower_convert.cpp (element types), lower_compare.cpp (comparisons of positions).
 #pragma once
 #include "compiler/layout/algebra.h"
 #include "compiler/layout/swizzle.h"
@@ -95,6 +95,9 @@ private:
 
   // lower_convert.cpp
   void lowerByteToFloat(mlir::Operation *op);
+
+  // lower_compare.cpp: false where the operands are no positions
+  bool lowerComparison(mlir::arith::CmpIOp op);
 
   // lower_packed.cpp
   void lowerPackedLoad(tile::LoadOp op);

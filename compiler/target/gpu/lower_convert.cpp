@@ -74,6 +74,8 @@ LogicalResult GpuLowering::lowerElementwise(Operation *op) {
     lowerByteToFloat(op);
     return success();
   }
+  if (auto compare = dyn_cast<arith::CmpIOp>(op); compare && lowerComparison(compare))
+    return success();
   if (!isa<arith::TruncFOp, arith::ExtFOp>(op))
     return Lowering::lowerElementwise(op);
   Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
