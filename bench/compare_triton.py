@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import os
+import random
 import re
 import shutil
 import struct
@@ -45,7 +46,7 @@ class Case:
     constants: dict
     theirs: Side
     result: str            # element type of the result, as struct has it
-    comparable: bool = True  # whether both sides were given the same values
+    files: callable = dict  # contents of the files that arguments name, `@NAME`, in the folder of the run
 
 
 def gemm(m, n, k, bm, bn, bk):
@@ -84,14 +85,34 @@ def softmax(rows, columns):
                 Side(tensors + [f"i32={columns}"], f"{rows}", 1), "f")
 
 
+def int4_weights(n, k):
+    """The same codes and scales for both: ours in panels of q4_0 (base/dtype.h), theirs as words along k and rows of scales."""
+    values = random.Random(1)
+    groups = k // 32
+    codes = [values.randbytes(k) for _ in range(n)]  # the low four bits of each byte
+    scales = [[struct.pack("<e", values.uniform(0.005, 0.02)) for _ in range(groups)] for _ in range(n)]
+    panels = bytearray()
+    for first in range(0, n, 16):
+        for group in range(groups):
+            for octet in range(group * 32, group * 32 + 32, 8):
+                for row in codes[first:first + 16]:
+                    panels += bytes(row[octet + i] & 15 | (row[octet + 4 + i] & 15) << 4 for i in range(4))
+            panels += b"".join(row[group] for row in scales[first:first + 16])
+    words = bytearray()
+    for octet in range(0, k, 8):
+        for row in codes:
+            words += bytes(row[octet + i] & 15 | (row[octet + i + 1] & 15) << 4 for i in range(0, 8, 2))
+    return {"panels": bytes(panels), "words": bytes(words), "scales": b"".join(row[group] for group in range(groups) for row in scales)}
+
+
 def int4(m, n, k, bm, bn):
     grid = f"{m // bm},{n // bn}"
     return Case(f"int4 matmul f16 x q4_0 {m}x{n}x{k}, tile {bm}x{bn}x32", "quant_matmul", "q4_0", f"f16=1,M={m},N={n},K={k}", f"bm={bm},bn={bn}",
-                Side([f"u64={x}" for x in (m, n, k)] + [f"f16[{m}x{k}]=random:1", f"u8[{n * k // 32 * 18}]=33", f"f32[{m}x{n}]=0"], grid, 5),
+                Side([f"u64={x}" for x in (m, n, k)] + [f"f16[{m}x{k}]=random:1", f"u8[{n * k // 32 * 18}]=@panels", f"f32[{m}x{n}]=0"], grid, 5),
                 "int4_matmul", {"a": "*fp16", "w": "*i32", "scales": "*fp16", "c": "*fp32", "M": "i32", "N": "i32", "K": "i32"},
                 {"BM": bm, "BN": bn, "BK": 32},
-                Side([f"f16[{m}x{k}]=random:1", f"i32[{k // 8}x{n}]=572662306", f"f16[{k // 32}x{n}]=0.01", f"f32[{m}x{n}]=0"] +
-                     [f"i32={x}" for x in (m, n, k)], grid, 3), "f", comparable=False)
+                Side([f"f16[{m}x{k}]=random:1", f"i32[{k // 8}x{n}]=@words", f"f16[{k // 32}x{n}]=@scales", f"f32[{m}x{n}]=0"] +
+                     [f"i32={x}" for x in (m, n, k)], grid, 3), "f", lambda: int4_weights(n, k))
 
 
 CASES = [gemm(2048, 2048, 512, 128, 128, 32), gemm(1024, 1024, 512, 64, 64, 32), attention(8, 2, 64, 1024, 64, 64),
@@ -172,7 +193,7 @@ def main_loop(code):
 
 
 def run(tools, chip, case, path, made, side, extra, out):
-    arguments = [x for arg in side.args + extra for x in ("--arg", arg)]
+    arguments = [x for arg in side.args + extra for x in ("--arg", arg.replace("@", "@" + os.path.dirname(path) + os.sep))]
     command = [common.TESSERA, "run-kernel", path, "--device", f"virtual:{chip}", "--kernel", made["entry"], "--grid", side.grid, "--block",
                str(32 * made["warps"]), "--shared", str(made["shared"]), "--out", f"{side.out}={out}", "--json"] + arguments
     if made.get("maps"):  # tensor maps are the launch's to make
@@ -206,7 +227,7 @@ def measure(tools, chip, case, make, side, extra, folder):
 
 def difference(case, ours, theirs):
     """The largest difference of the results over the largest result."""
-    if not case.comparable or not ours:
+    if not ours:
         return None
     pairs = list(zip(struct.iter_unpack("<" + case.result, ours), struct.iter_unpack("<" + case.result, theirs)))
     return max(abs(x - y) for (x,), (y,) in pairs) / max(abs(y) for _, (y,) in pairs)
@@ -215,6 +236,10 @@ def difference(case, ours, theirs):
 def compare(tools, chip, case):
     made = {}
     with tempfile.TemporaryDirectory() as folder:
+        for name, content in case.files().items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+
         def compile_and_keep(path):
             made.update(compile_ours(case, chip, path))
             return made
