@@ -272,7 +272,7 @@ Handle Builder::load(const Access &access, const TileType &type, Where where) {
   if (packed)
     component = tile::ComponentAttr::get(&state->context, componentOf(access.part));
   return handle(tile::LoadOp::create(state->b, state->at(where), state->type(type), value(access.view), s.values,
-                                     s.mask, /*when=*/Value(), s.kinds, s.sizes, component));
+                                     s.mask, /*when=*/Value(), /*otherwise=*/Value(), s.kinds, s.sizes, component));
 }
 
 void Builder::store(const Access &access, Handle stored, bool atomicAdd, Where where) {

@@ -87,19 +87,21 @@ struct HalfProduct : Product {
   Tile operator()(Range m, Range n) const override {
     return loop(blocks(K, bk), zeros({m.size, n.size}), [&](Range kk, Tile acc) {
       Tile a = load(A(m, kk));
-      return dot(a, trans(values(W(n, kk)).to(a.dtype())), acc);
+      return dot(a, trans(values(W(n, kk), a.dtype()).to(a.dtype())), acc);
     });
   }
-  // One scale and one min a row where they are quantized.
-  Tile values(View w) const {
+  // One scale and one min a row where they are quantized. A code less its bias is exact in f16, and so is a scale of
+  // one level: their product is rounded once there too, at half the operations.
+  Tile values(View w, DType activations) const {
     if (!isQuantized(weight))
       return load(w);
     const PackedFormat &format = *info(weight).packed;
+    DType in = activations == f16 && !format.twoLevels() ? f16 : f32;
     auto column = [&](View part, View super) {
-      Tile one = load(part).to(f32);
-      return format.twoLevels() ? one * load(super).to(f32) : one;
+      Tile one = load(part).to(in);
+      return format.twoLevels() ? one * load(super).to(in) : one;
     };
-    Tile value = load(codes(w)).to(f32);
+    Tile value = load(codes(w)).to(in);
     if (format.bias)
       value = value - double(format.bias);
     value = value * column(scales(w), superScales(w));

@@ -183,8 +183,18 @@ LogicalResult Lowering::lowerElementwise(Operation *op) {
 }
 
 LogicalResult Lowering::lowerFor(scf::ForOp op) {
+  SmallVector<size_t> counts; // of values, a tile
+  auto carried = [&](ValueRange tiles) {
+    Registers all;
+    counts.clear();
+    for (Value tile : tiles) {
+      llvm::append_range(all, carriedOf(tile));
+      counts.push_back(all.size());
+    }
+    return all;
+  };
   auto loop = scf::ForOp::create(b, op.getLoc(), scalar(op.getLowerBound()), scalar(op.getUpperBound()),
-                                 scalar(op.getStep()), flat(op.getInitArgs()));
+                                 scalar(op.getStep()), carried(op.getInitArgs()));
   loop->setDiscardableAttrs(op->getDiscardableAttrDictionary()); // what a target says of the loop to its code generator
   OpBuilder::InsertionGuard guard(b);
   if (loop.getBody()->mightHaveTerminator() && !loop.getBody()->empty())
@@ -193,17 +203,18 @@ LogicalResult Lowering::lowerFor(scf::ForOp op) {
     b.setInsertionPointToStart(loop.getBody());
   registers[op.getInductionVar()] = {loop.getInductionVar()};
   auto hand = [&](ValueRange tiles, ValueRange lowered) {
-    for (Value tile : tiles) {
-      int64_t count = registerCount(tile.getType());
-      registers[tile] = Registers(lowered.take_front(count));
-      lowered = lowered.drop_front(count);
+    size_t begin = 0;
+    for (auto [tile, end] : llvm::zip(tiles, counts)) {
+      registers[tile] = heldOf(tile.getType(), lowered.slice(begin, end - begin));
+      begin = end;
     }
   };
   hand(op.getRegionIterArgs(), loop.getRegionIterArgs());
   if (failed(lowerBlock(*op.getBody())))
     return failure();
   if (op.getNumResults())
-    scf::YieldOp::create(b, op.getLoc(), flat(op.getBody()->getTerminator()->getOperands()));
+    scf::YieldOp::create(b, op.getLoc(), carried(op.getBody()->getTerminator()->getOperands()));
+  b.setInsertionPointAfter(loop);
   hand(op.getResults(), loop.getResults());
   return success();
 }

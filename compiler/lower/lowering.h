@@ -51,6 +51,11 @@ protected:
   // Operations of other dialects, register by register.
   virtual mlir::LogicalResult lowerElementwise(mlir::Operation *op);
 
+  // A tile as a loop carries it, and the tile again from the values carried: its registers, if a target has nothing
+  // better.
+  virtual Registers carriedOf(mlir::Value tile) { return regs(tile); }
+  virtual Registers heldOf(mlir::Type, mlir::ValueRange carried) { return {carried.begin(), carried.end()}; }
+
   // result element at a coordinate = source element at map(coordinate).
   virtual void lowerMove(mlir::Value source, mlir::Value result, llvm::function_ref<Coordinate(Coordinate)> map) = 0;
 

@@ -41,6 +41,9 @@ int elementBits(const PackedFormat &format, Component component) {
   case Component::scales:
   case Component::mins:
     return info(format.scale).bits;
+  case Component::words:
+  case Component::highWords:
+    return 32;
   default:
     return 16;
   }
@@ -61,6 +64,10 @@ PanelPlace panelPlace(const PackedFormat &format, Component component, int plane
     return {offsets.superScales + row * bytes, 0, 0};
   case Component::superMins:
     return {offsets.superMins + row * bytes, 0, 0};
+  case Component::words:
+  case Component::highWords:
+    plane = component == Component::highWords;
+    break;
   }
   if (format.isValues())
     return {row * bytes, 0, 0};
@@ -77,6 +84,9 @@ int64_t columnsAnElement(const PackedFormat &format, Component component, int64_
   case Component::scales:
   case Component::mins:
     return format.group;
+  case Component::words:
+  case Component::highWords:
+    return 32 / codePlanes(format).plane[component == Component::highWords].bits;
   default:
     return std::min<int64_t>(format.block, columns);
   }

@@ -20,6 +20,8 @@ ViewType viewOf(mlir::Operation *access);
 // A packed tensor's row of data, or null for a plain one.
 const PackedFormat *packedFormat(ViewType view);
 
+// Whether the component is a plane of codes, 32 bits an element.
+inline bool isWords(Component component) { return component == Component::words || component == Component::highWords; }
 // Bits of a component's element in memory.
 int elementBits(const PackedFormat &format, Component component);
 // A component's element inside a panel block (16 rows x one block of columns); see base/dtype.h.
@@ -28,7 +30,7 @@ struct PanelPlace {
   int shift;           // of a code in its byte
   int64_t groupStride; // bytes from one group of columns to the next
 };
-// `column` is a value's column in the block; `plane` counts a code's planes, other components have one.
+// `column` is a value's column in the block; `plane` counts the planes of `codes`, other components have one.
 PanelPlace panelPlace(const PackedFormat &format, Component component, int plane, int64_t row, int64_t column);
 // Columns of the view that one element of the component covers; `columns` is how many the access takes.
 int64_t columnsAnElement(const PackedFormat &format, Component component, int64_t columns);

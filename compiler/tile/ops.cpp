@@ -1,4 +1,5 @@
 #include "base/dtype.h"
+#include "compiler/tile/access.h"
 #include "compiler/tile/tile.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -177,16 +178,20 @@ LogicalResult LoadOp::verify() {
   Component component = *getComponent();
   bool outer = component == Component::superScales || component == Component::superMins;
   if (((component == Component::mins || component == Component::superMins) && !row.hasMin) ||
-      (outer && !row.twoLevels()) || (row.isValues() && component != Component::codes))
+      (outer && !row.twoLevels()) || (row.isValues() && component != Component::codes) ||
+      (component == Component::highWords && tessera::codePlanes(row).count < 2))
     return emitOpError() << format << " has no " << stringifyComponent(component);
-  tessera::DType stored = component == Component::codes ? row.element : outer ? tessera::f16 : row.scale;
+  tessera::DType stored = component == Component::codes ? row.element
+                          : isWords(component)          ? tessera::i32
+                          : outer                       ? tessera::f16
+                                                        : row.scale;
   const tessera::DTypeInfo &want = tessera::info(stored);
   bool fits =
       want.isFloat ? isa<FloatType>(loaded) && loaded.isBF16() == (stored == tessera::bf16) : isa<IntegerType>(loaded);
   if (!fits || int(loaded.getIntOrFloatBitWidth()) != want.bits)
     return emitOpError() << "loads " << stringifyComponent(component) << " of " << format << " as " << loaded;
   int64_t columns = getSizes().back();
-  int64_t unit = component == Component::codes ? 1 : outer ? std::min<int64_t>(row.block, columns) : row.group;
+  int64_t unit = columnsAnElement(row, component, columns);
   return verifyAccess(*this, getResult().getType(), unit);
 }
 

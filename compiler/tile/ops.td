@@ -31,8 +31,11 @@ def Tile_Scales : I32EnumAttrCase<"scales", 1>;
 def Tile_Mins : I32EnumAttrCase<"mins", 2>;
 def Tile_SuperScales : I32EnumAttrCase<"superScales", 3>;
 def Tile_SuperMins : I32EnumAttrCase<"superMins", 4>;
+// A plane of the codes as it lies in memory, 32 bits an element: the low bits of the codes, and those above.
+def Tile_Words : I32EnumAttrCase<"words", 5>;
+def Tile_HighWords : I32EnumAttrCase<"highWords", 6>;
 def Tile_Component : I32EnumAttr<"Component", "a part of a packed tensor",
-    [Tile_Codes, Tile_Scales, Tile_Mins, Tile_SuperScales, Tile_SuperMins]> {
+    [Tile_Codes, Tile_Scales, Tile_Mins, Tile_SuperScales, Tile_SuperMins, Tile_Words, Tile_HighWords]> {
   let cppNamespace = "::tessera::tile";
 }
 
@@ -59,16 +62,17 @@ class Tile_AccessOp<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, [At
 def Tile_LoadOp : Tile_AccessOp<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile (or a scalar, if every axis is a point) from memory; 0 outside ranges and where the mask is 0";
   let description = [{
-    Where `when` is false nothing is read and the result is anything: tile-pipeline loads a step that may not come.
+    Where `when` is false nothing is read and the result is anything: tile-pipeline loads a step that may not come. What
+    is not read, there and outside ranges, stays as `otherwise` has it, where that is given.
   }];
   let arguments = (ins Tile_View:$view, Variadic<Tile_Value>:$subscripts, Optional<AnyRankedTensor>:$mask,
-                       Optional<I1>:$when, DenseI32ArrayAttr:$kinds, DenseI64ArrayAttr:$sizes,
+                       Optional<I1>:$when, Optional<AnyRankedTensor>:$otherwise, DenseI32ArrayAttr:$kinds, DenseI64ArrayAttr:$sizes,
                        OptionalAttr<Tile_Component>:$component);
   let results = (outs Tile_Value:$result);
   let extraClassDeclaration = accessors;
   let assemblyFormat = [{
     ($component^)? $view `` custom<Subscripts>($subscripts, type($subscripts), $kinds, $sizes) (`where` $mask^ `:` type($mask))?
-    (`when` $when^)? attr-dict `:` type($view) `->` type($result)
+    (`when` $when^)? (`else` $otherwise^ `:` type($otherwise))? attr-dict `:` type($view) `->` type($result)
   }];
 }
 
@@ -173,6 +177,15 @@ def Tile_ArgMaxOp : Tile_Op<"argmax", [Pure]> {
     $value `along` $axis (`through` $scratch^ `:` type($scratch))? attr-dict `:` type($value) `->` type($result)
   }];
   let hasVerifier = 1;
+}
+
+def Tile_UnpackOp : Tile_Op<"unpack", [Pure]> {
+  let summary = "the codes that one group's words hold, plane by plane";
+  let arguments = (ins AnyStaticShapeTensor:$words, Optional<AnyStaticShapeTensor>:$high, StrAttr:$format);
+  let results = (outs AnyStaticShapeTensor:$result);
+  let assemblyFormat = [{
+    $words (`,` $high^)? `of` $format attr-dict `:` type($words) (`,` type($high)^)? `->` type($result)
+  }];
 }
 
 def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {

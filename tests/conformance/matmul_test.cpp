@@ -309,7 +309,7 @@ TEST_P(QuantMatmulTest, AgreesWithTheOracle) {
 // W4A16 and W8A16: halves against weights that become halves, one rounding each.
 TEST_P(QuantMatmulTest, TakesHalvesAsActivations) {
   for (DType activations : {f16, bf16})
-    for (DType weight : {q4_1, q8_0, q4_k, q6_k, f16})
+    for (DType weight : {q4_1, q4_0, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, f16})
       for (MatmulShape s : {MatmulShape{33, 70, 96}, {1, 40, 64}}) {
         bool quantized = isQuantized(weight);
         bool widened = target().vendor == Vendor::cpu || (activations == bf16 && !target().has("bf16"));
@@ -333,6 +333,29 @@ TEST_P(QuantMatmulTest, TakesHalvesAsActivations) {
             bound)
             << name(weight) << " " << name(activations) << " " << text(s);
       }
+}
+
+// Nor does a row of halves tell how many others there were, though tensor cores take 16 at a time.
+TEST_P(QuantMatmulTest, ARowOfHalvesHasTheSameBitsInEveryBatch) {
+  if (target().vendor == Vendor::cpu)
+    GTEST_SKIP() << "halves are widened on the CPU";
+  for (DType weight : {q4_1, q6_k}) {
+    MatmulShape all{40, 72, 512};
+    std::vector<float> a = randomFloats(all.m * all.k, 3), whole;
+    reference::PackedMatrix packed = randomWeights(weight, all.n, all.k, 4);
+    for (auto [m, config] :
+         {std::pair<int64_t, ops::QuantMatmul::Config>{40, {64, 64}}, {40, {16, 32}}, {3, {16, 64}}}) {
+      Argument c = Argument::out(f32, {m, all.n});
+      launch(target(), trace(ops::QuantMatmul{.weight = weight, .activations = f16}, config),
+             {Argument::in(f16, {m, all.k}, std::span(a).first(size_t(m * all.k))),
+              Argument::packed(weight, {all.n, all.k}, reference::toPanels(packed)), c});
+      std::vector<float> part = c.floats();
+      if (whole.empty())
+        whole = part;
+      EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()))
+          << name(weight) << " m=" << m << " " << configText(config);
+    }
+  }
 }
 
 TEST_P(QuantMatmulTest, DISABLED_FullGrid) {

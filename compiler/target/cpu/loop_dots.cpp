@@ -113,7 +113,8 @@ struct LoopDots : tessera::impl::TileLoopDotsBase<LoopDots> {
     SmallVector<int64_t> sizes(shapeOf(value));
     sizes[axis] = size;
     Type type = RankedTensorType::get(sizes, cast<RankedTensorType>(value.getType()).getElementType());
-    return tile::LoadOp::create(b, value.getLoc(), type, view, ValueRange{at}, Value(), Value(), kinds, sizes, {});
+    return tile::LoadOp::create(b, value.getLoc(), type, view, ValueRange{at}, Value(), Value(), Value(), kinds, sizes,
+                                {});
   }
 
   // Whether the value is loaded for this dot alone, from memory that nobody writes, by accesses that take a part of an
@@ -173,7 +174,7 @@ struct LoopDots : tessera::impl::TileLoopDotsBase<LoopDots> {
       if (access.bound)
         subscripts.push_back(access.bound);
     }
-    return tile::LoadOp::create(b, loc, type, load.getView(), subscripts, Value(), Value(), kinds, sizes,
+    return tile::LoadOp::create(b, loc, type, load.getView(), subscripts, Value(), Value(), Value(), kinds, sizes,
                                 load.getComponentAttr());
   }
 

@@ -6,12 +6,14 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/mma.h"
+#include "compiler/target/gpu/packed_words.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/access.h"
 #include "compiler/tile/layouts.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace tessera {
@@ -59,6 +61,11 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     if (!anchorDots())
       return signalPassFailure();
     spread();
+    llvm::SetVector<tile::LoadOp> codes;
+    getOperation()->walk([&](tile::DotOp dot) {
+      if (gpu::isTurned(dot))
+        codes.insert(gpu::codesBehind(dot));
+    });
     anchorAccesses();
     forEachTile([&](Value value) {
       if (!layoutOf(value))
@@ -67,6 +74,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     });
     commit();
     insertConverts();
+    for (tile::LoadOp load : codes)
+      gpu::loadWords(load);
   }
 
   void *leader(Value value) { return same.getOrInsertLeaderValue(value.getAsOpaquePointer()); }
@@ -165,6 +174,36 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     return false;
   }
 
+  // Rows of a panel's words that lie side by side in 16 bytes.
+  static constexpr int64_t rowsOfWords = 4;
+  // A product of codes is turned, and each of the four lanes that share a row takes a run of its k: a word of codes, or
+  // two.
+  Layout lhsOf(tile::DotOp dot, const gpu::MmaOp &mma, const Layout &acc) {
+    int64_t depth = tensorOf(dot.getLhs()).getDimSize(1);
+    return gpu::isTurned(dot) ? gpu::rhsLayout(mma, acc.transposed(), depth, depth / 4).transposed()
+                              : gpu::lhsLayout(mma, acc, depth);
+  }
+  Layout rhsOf(tile::DotOp dot, const gpu::MmaOp &mma, const Layout &acc) {
+    int64_t depth = tensorOf(dot.getLhs()).getDimSize(1);
+    return gpu::isTurned(dot) ? gpu::lhsLayout(mma, acc.transposed(), depth, depth / 4).transposed()
+                              : gpu::rhsLayout(mma, acc, depth);
+  }
+  // Turns a product of codes, where an operation of that kind takes it and nothing is added to it that is none. Null if
+  // not.
+  const gpu::MmaOp *turn(tile::DotOp dot, ArrayRef<tile::DotOp> dots) {
+    bool alone = llvm::all_of(dots, [&](tile::DotOp other) {
+      return leader(other.getResult()) != leader(dot.getResult()) || gpu::codesBehind(other);
+    });
+    if (!alone || !gpu::codesBehind(dot))
+      return nullptr;
+    dot->setAttr(gpu::turnedAttr, UnitAttr::get(&getContext()));
+    const gpu::MmaOp *mma = gpu::chooseMma(*row, dot);
+    if (mma && mma->matrix())
+      return mma;
+    dot->removeAttr(gpu::turnedAttr);
+    return nullptr;
+  }
+
   bool anchorDots() {
     SmallVector<tile::DotOp> dots;
     getOperation()->walk([&](tile::DotOp dot) { dots.push_back(dot); });
@@ -179,6 +218,13 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
         dot.emitError() << "no matrix operation of target " << StringRef(row->name.data(), row->name.size())
                         << " multiplies these types";
         return false;
+      }
+      if (const gpu::MmaOp *turned = mma->matrix() ? turn(dot, dots) : nullptr) {
+        int64_t shape[] = {tensorOf(dot.getRhs()).getDimSize(1), tensorOf(dot.getLhs()).getDimSize(0)};
+        choose(dot.getResult(),
+               gpu::accLayout(*turned, shape, warpCount, gpu::WarpSplit::square, rowsOfWords).transposed());
+        choose(dot.getRhs(), rhsOf(dot, *turned, *layoutOf(dot.getResult())));
+        continue;
       }
       bool warpgroups = gpu::chooseWgmma(*row, dot, warpCount);
       Layout layout = gpu::accLayout(*mma, tensorOf(dot.getResult()).getShape(), warpCount,
@@ -324,8 +370,7 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
           .Case<tile::DotOp>([&](tile::DotOp dot) {
             const gpu::MmaOp &mma = *gpu::chooseMma(*row, dot);
             Layout acc = tile::layoutOf(tensorOf(dot.getResult()));
-            Layout lhs = gpu::lhsLayout(mma, acc, tensorOf(dot.getLhs()).getDimSize(1));
-            Layout rhs = gpu::rhsLayout(mma, acc, tensorOf(dot.getRhs()).getDimSize(0));
+            Layout lhs = lhsOf(dot, mma, acc), rhs = rhsOf(dot, mma, acc);
             if (!mma.matrix() && readsPanels(dot)) {
               readAs(dot.getLhs(), lhs);
               readAs(dot.getRhs(), rhs);

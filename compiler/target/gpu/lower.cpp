@@ -149,6 +149,7 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::AllocOp>([](auto) { return success(); }) // has its offset
       .Case<tile::IotaOp>([&](auto x) { return lowerIota(x), success(); })
+      .Case<tile::UnpackOp>([&](auto x) { return lowerUnpack(x), success(); })
       .Case<tile::DotOp>([&](auto x) { return lowerDot(x), success(); })
       .Case<tile::LoadOp>([&](auto x) { return x.getComponent() ? lowerPackedLoad(x) : lowerLoad(x), success(); })
       .Case<tile::StoreOp>([&](auto x) { return lowerStore(x), success(); })
@@ -166,6 +167,23 @@ LogicalResult GpuLowering::lowerTile(Operation *op) {
       .Default([&](Operation *other) { return lowerRole(other); });
 }
 
+// Words that a loop carries are registers, where halves or bytes would each be one.
+static int64_t elementsAWord(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  int64_t count = tensor && !tensor.getElementType().isInteger(1) ? 4 / std::min<int64_t>(elementBytes(type), 4) : 1;
+  return count > 1 && tile::layoutOf(tensor).registers() % count == 0 ? count : 1;
+}
+
+Registers GpuLowering::carriedOf(Value tile) {
+  return elementsAWord(tile.getType()) > 1 ? packWords(b, tile.getLoc(), regs(tile)) : regs(tile);
+}
+
+Registers GpuLowering::heldOf(Type type, ValueRange carried) {
+  if (elementsAWord(type) == 1)
+    return {carried.begin(), carried.end()};
+  return unpackWords(b, carried.front().getLoc(), carried, heldType(getElementTypeOrSelf(type)));
+}
+
 void GpuLowering::lowerIota(tile::IotaOp op) {
   Layout layout = tile::layoutOf(cast<RankedTensorType>(op.getType()));
   Location loc = op.getLoc();
@@ -177,12 +195,16 @@ void GpuLowering::lowerIota(tile::IotaOp op) {
   registers[op] = out;
 }
 
-SmallVector<Value> GpuLowering::operandOf(Value tile, int64_t first, int64_t count) {
+SmallVector<Value> GpuLowering::operandOf(Value tile, ArrayRef<int64_t> numbers) {
   auto late = lates.find(tile);
   SmallVector<Value> values;
-  for (int64_t r = first; r < first + count; ++r)
+  for (int64_t r : numbers)
     values.push_back(late == lates.end() ? regs(tile)[r] : late->second.reader->at(late->second.from[r]));
   return values;
+}
+
+SmallVector<Value> GpuLowering::operandOf(Value tile, int64_t first, int64_t count) {
+  return operandOf(tile, llvm::to_vector(llvm::seq(first, first + count)));
 }
 
 // k ascends for every element; neighbours in m and n are independent chains. Of each k the operand with fewer registers
@@ -197,17 +219,23 @@ void GpuLowering::lowerDot(tile::DotOp op) {
   op.emitRemark() << "dot: " << values.size() << " accumulators a thread, "
                   << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k
                   << ", " << warpsText(acc);
-  int64_t perA = 1 << lhs.reg.size(), perB = 1 << rhs.reg.size(), perC = 1 << acc.reg.size();
-  int64_t rows = acc.rep[0], columns = acc.rep[1], steps = lhs.rep[1];
   if (mma.matrix()) {
-    bool leftStays = rows * perA <= columns * perB;
+    bool turned = isTurned(op);
+    Value left = turned ? op.getRhs() : op.getLhs(), right = turned ? op.getLhs() : op.getRhs();
+    Fragments fragments(mma, lhs, rhs, acc, turned);
+    int64_t rows = fragments.rows(), columns = fragments.columns();
+    bool leftStays = layoutOf(left).registers() <= layoutOf(right).registers();
     int64_t outer = leftStays ? columns : rows, inner = leftStays ? rows : columns;
-    for (int64_t k = 0; k < steps; ++k)
+    for (int64_t k = 0; k < fragments.steps(); ++k)
       for (int64_t i = 0; i < outer * inner; ++i) {
         int64_t m = leftStays ? i % inner : i / inner, n = leftStays ? i / inner : i % inner;
-        emitMma(b, op.getLoc(), mma, operandOf(op.getLhs(), (m * steps + k) * perA, perA),
-                operandOf(op.getRhs(), (k * columns + n) * perB, perB),
-                MutableArrayRef(values).slice((m * columns + n) * perC, perC));
+        SmallVector<int64_t> sums = fragments.acc(m, n);
+        SmallVector<Value> part;
+        for (int64_t r : sums)
+          part.push_back(values[r]);
+        emitMma(b, op.getLoc(), mma, operandOf(left, fragments.lhs(m, k)), operandOf(right, fragments.rhs(k, n)), part);
+        for (auto [r, sum] : llvm::zip(sums, part))
+          values[r] = sum;
       }
     registers[op] = values;
     return;

@@ -1,9 +1,9 @@
 // Lowers a kernel with layouts to GPU threads: every tile becomes the elements that one thread holds, one SSA value
 // each; a kernel becomes a function of its arguments that one block runs for one program. Files: lower.cpp (structure,
 // thread coordinates, dots), lower_programs.cpp (the grid), lower_access.cpp (global memory), lower_packed.cpp (packed
-// tensors), lower_shared.cpp and lower_matrices.cpp (shared memory), lower_wgmma.cpp (dots of warpgroups),
-// lower_roles.cpp (warps that copy and warps that compute), lower_moves.cpp (between layouts), lower_reduce.cpp,
-// lower_convert.cpp (element types), lower_compare.cpp (comparisons of positions).
+// tensors), lower_unpack.cpp (their codes), lower_shared.cpp and lower_matrices.cpp (shared memory), lower_wgmma.cpp
+// (dots of warpgroups), lower_roles.cpp (warps that copy and warps that compute), lower_moves.cpp (between layouts),
+// lower_reduce.cpp, lower_convert.cpp (element types), lower_compare.cpp (comparisons of positions).
 #pragma once
 #include "compiler/layout/algebra.h"
 #include "compiler/layout/swizzle.h"
@@ -44,11 +44,14 @@ private:
   // lower.cpp
   mlir::Type registerType(mlir::Type type) override;
   mlir::LogicalResult lowerTile(mlir::Operation *op) override;
+  Registers carriedOf(mlir::Value tile) override; // narrow elements as words
+  Registers heldOf(mlir::Type type, mlir::ValueRange carried) override;
   mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
   // The registers of a dot's operand, loaded now where they have not been.
   llvm::SmallVector<mlir::Value> operandOf(mlir::Value tile, int64_t first, int64_t count);
+  llvm::SmallVector<mlir::Value> operandOf(mlir::Value tile, llvm::ArrayRef<int64_t> numbers);
   // Sum over the thread's bits of steps[bit], as i32; computed once, at the kernel's start. XOR where `bits` overlap is
   // the caller's business: steps must not carry into each other.
   mlir::Value walk(llvm::ArrayRef<int64_t> steps);
@@ -78,7 +81,7 @@ private:
   mlir::Value rowPointer(Address &a, mlir::Value pointer, int64_t axis, int64_t place);
   mlir::Value leftOf(Address &a, int64_t axis);
   mlir::Value guardOf(Address &a, int64_t r); // i1, or null for always
-  mlir::Value loadBits(mlir::Type type, mlir::Value pointer, mlir::Value guard, Address &a);
+  mlir::Value loadBits(mlir::Type type, mlir::Value pointer, mlir::Value guard, Address &a, mlir::Value otherwise = {});
   void storeBits(mlir::Value value, mlir::Value pointer, mlir::Value guard);
   int64_t vectorLength(const Address &a, mlir::Operation *access);
   void lowerLoad(tile::LoadOp op);
@@ -100,7 +103,19 @@ private:
   bool lowerComparison(mlir::arith::CmpIOp op);
 
   // lower_packed.cpp
+  int64_t rowsTogether(tile::LoadOp op, const Layout &layout);
   void lowerPackedLoad(tile::LoadOp op);
+  void lowerPanelRows(tile::LoadOp op, Address &a, int64_t rows);
+
+  // lower_unpack.cpp: codes that lie four a word, and arithmetic on pairs of halves
+  llvm::DenseMap<mlir::Value, Registers> codeWords;  // of tiles of codes: i32, registers 4 i .. 4 i + 3
+  llvm::DenseMap<mlir::Value, Registers> codeHalves; // of tiles that are made of codes in f16: pairs of registers
+  llvm::DenseMap<mlir::Value, Registers> codesAbove; // of their conversions to f16: pairs of 1024 + code
+  void lowerUnpack(tile::UnpackOp op);
+  bool lowerCodesToFloat(mlir::Operation *op);
+  bool lowerHalves(mlir::Operation *op);
+  Registers pairsOf(mlir::Value tile);
+  void setPairs(mlir::Value tile, Registers pairs);
 
   // lower_shared.cpp
   mlir::Value bufferBase(mlir::Value buffer);

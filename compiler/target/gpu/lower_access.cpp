@@ -198,10 +198,11 @@ static int64_t bytesOf(Type type) {
   return elementBytes(type);
 }
 
-// An element or vector of elements; zeros where the guard is false, anything where a.when is.
-Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
+// An element or vector of elements; where the guard is false what `otherwise` is, else zeros, or anything where a.when
+// is.
+Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a, Value otherwise) {
   int64_t bytes = bytesOf(type);
-  bool zeros = guard && guard != a.when;
+  bool zeros = guard && guard != a.when && !otherwise;
   if (!guard) {
     auto load = LLVM::LoadOp::create(b, a.loc, type, pointer, bytes);
     load.setInvariant(a.pure);
@@ -209,6 +210,18 @@ Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
   }
   Words words(b, bytes);
   std::string text, constraints;
+  SmallVector<Value> operands{pointer, guard};
+  if (otherwise) { // the same registers
+    if (bytes == 1)
+      otherwise = arith::ExtUIOp::create(b, a.loc, words.type, otherwise);
+    Type all = words.count > 1 ? Type(VectorType::get({words.count}, words.type)) : words.type;
+    if (otherwise.getType() != all)
+      otherwise = LLVM::BitcastOp::create(b, a.loc, all, otherwise);
+    for (int i = 0; i < words.count; ++i)
+      operands.push_back(words.count > 1
+                             ? LLVM::ExtractElementOp::create(b, a.loc, otherwise, constantI32(i)).getResult()
+                             : otherwise);
+  }
   for (int i = 0; i < words.count; ++i) {
     if (zeros)
       text += (words.letter == "r" ? "mov.b32 " : "mov.b16 ") + operandName(i) + ", 0; ";
@@ -217,12 +230,14 @@ Value GpuLowering::loadBits(Type type, Value pointer, Value guard, Address &a) {
   text += "@" + operandName(words.count + 1) + " ld.global." + (a.pure ? "nc." : "") + words.suffix + " " +
           words.list(0) + ", [" + operandName(words.count) + "];";
   constraints += "l,b";
+  for (int i = 0; otherwise && i < words.count; ++i)
+    constraints += "," + std::to_string(i);
   if (!a.pure)
     constraints += ",~{memory}";
   Type result = words.count == 1
                     ? words.type
                     : LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(words.count, words.type));
-  Value loaded = LLVM::InlineAsmOp::create(b, a.loc, result, ValueRange{pointer, guard}, text, constraints,
+  Value loaded = LLVM::InlineAsmOp::create(b, a.loc, result, operands, text, constraints,
                                            /*has_side_effects=*/!a.pure, /*is_align_stack=*/false,
                                            LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
                      .getResult(0);

@@ -69,6 +69,8 @@ void GpuLowering::lowerByteToFloat(Operation *op) {
 
 // Registers in pairs: neighbours in a register number are neighbours in a packed word wherever a word is packed.
 LogicalResult GpuLowering::lowerElementwise(Operation *op) {
+  if (lowerCodesToFloat(op) || lowerHalves(op))
+    return success();
   if (isa<arith::UIToFPOp, arith::SIToFPOp>(op) && getElementTypeOrSelf(op->getOperand(0)).isInteger(8) &&
       getElementTypeOrSelf(op->getResult(0)).isF32()) {
     lowerByteToFloat(op);

@@ -2,6 +2,7 @@
 // thread's share of an address is a sum over its bits; four codes that share four bytes move as one word.
 #include "compiler/passes/inside.h"
 #include "compiler/target/gpu/address.h"
+#include "compiler/target/gpu/carry_pointers.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/shape.h"
 
@@ -61,14 +62,23 @@ private:
     Value position = add(lowering.widen(group), lowering.constantI64(columnOf(at) / format.group * format.group));
     if (a.origins[1])
       position = add(a.origins[1], position);
-    Value panelPitch = div(a.sizes[1], format.block);
-    Value block = add(arith::MulIOp::create(b, loc, div(number, panelRows), panelPitch), div(position, format.block));
-    Value offset = add(mul(block, panelBlockBytes(format)), lowering.widen(bytes));
-    if (int64_t stride = place(0, 0).groupStride)
+    int64_t blockBytes = panelBlockBytes(format);
+    Value panelPitch = mul(div(a.sizes[1], format.block), blockBytes);
+    // Whole blocks as so many bytes a column: then the offset is linear in the position, and a loop can carry it.
+    bool wholeBlocks = !format.twoLevels() && blockBytes % format.block == 0 && columns.index &&
+                       knownDivisor(columns.index) % format.block == 0;
+    Value along = wholeBlocks ? mul(position, blockBytes / format.block) : mul(div(position, format.block), blockBytes);
+    Value offset = add(arith::MulIOp::create(b, loc, div(number, panelRows), panelPitch), along);
+    offset = add(offset, lowering.widen(bytes));
+    if (int64_t stride = format.twoLevels() ? place(0, 0).groupStride : 0)
       offset = add(offset, mul(div(rem(position, format.block), format.group), stride));
     if (!wholePanels) // row bits come after each other in every component
       offset = add(offset, mul(rem(number, panelRows), place(1, 0).byte - place(0, 0).byte));
-    return {LLVM::GEPOp::create(b, loc, a.base.getType(), b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset})};
+    Value pointer =
+        LLVM::GEPOp::create(b, loc, a.base.getType(), b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
+    if (a.inPipeline)
+      markCarried(pointer);
+    return {pointer};
   }
 
   GpuLowering &lowering;
@@ -84,19 +94,89 @@ private:
   std::map<std::pair<int64_t, int64_t>, Base> bases;
 };
 
+// Rows that lie side by side, in a panel and in the thread's registers: one access, where the start is aligned. Rows
+// behind the last one are there up to the panel's end, as zeros, so a bound never cuts an access.
+int64_t GpuLowering::rowsTogether(tile::LoadOp op, const Layout &layout) {
+  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
+  tile::AxisAccess rows = tile::axesOf(op)[0];
+  bool quads = op.getComponent() == tile::Component::codes && !format.isValues();
+  if (!kernel->hasAttr(tile::alignedAttr) || op.getMask() || quads || rows.tileAxis != 0 ||
+      rows.kind == tile::Subscript::each)
+    return 1;
+  int64_t run = 1, most = 128 / tile::elementBits(format, *op.getComponent());
+  for (const Coordinate &basis : layout.reg) {
+    Coordinate next(basis.size(), 0);
+    next[0] = run;
+    if (basis != next || run == most)
+      break;
+    run *= 2;
+  }
+  while (run > 1 && rows.index && knownDivisor(rows.index) % run)
+    run /= 2;
+  return run;
+}
+
+// `rows` registers of each access, narrow ones by words.
+void GpuLowering::lowerPanelRows(tile::LoadOp op, Address &a, int64_t rows) {
+  Location loc = op.getLoc();
+  Type element = getElementTypeOrSelf(op.getType());
+  int64_t perWord = 32 / element.getIntOrFloatBitWidth(), words = rows / perWord;
+  auto vectorOf = [&](ValueRange parts) {
+    if (parts.size() == 1)
+      return parts.front();
+    Value all = LLVM::PoisonOp::create(b, loc, VectorType::get({int64_t(parts.size())}, parts.front().getType()));
+    for (auto [i, part] : llvm::enumerate(parts))
+      all = LLVM::InsertElementOp::create(b, loc, all, part, constantI32(int64_t(i)));
+    return all;
+  };
+  auto partsOf = [&](Value all, int64_t count) {
+    SmallVector<Value> parts;
+    for (int64_t i = 0; i < count; ++i)
+      parts.push_back(count == 1 ? all : LLVM::ExtractElementOp::create(b, loc, all, constantI32(i)).getResult());
+    return parts;
+  };
+  Type unit = words ? b.getI32Type() : element;
+  int64_t units = words ? words : rows;
+  Type type = units > 1 ? Type(VectorType::get({units}, unit)) : unit;
+  PackedAddress address(*this, a, op, 0);
+  Registers out;
+  for (int64_t r = 0; r < a.layout.registers(); r += rows) {
+    Value otherwise;
+    if (op.getOtherwise()) {
+      SmallVector<Value> parts(ArrayRef<Value>(regs(op.getOtherwise())).slice(r, rows));
+      if (words) {
+        parts = packWords(b, loc, parts);
+        for (Value &part : parts)
+          if (part.getType() != unit)
+            part = LLVM::BitcastOp::create(b, loc, unit, part);
+      }
+      otherwise = vectorOf(parts);
+    }
+    Value loaded = loadBits(type, address.of(a.layout.at(r, 0)).pointer, guardOf(a, r), a, otherwise);
+    SmallVector<Value> parts = partsOf(loaded, units);
+    llvm::append_range(out, words ? unpackWords(b, loc, parts, element) : parts);
+  }
+  op.emitRemark() << "load: " << out.size() << " " << stringifyComponent(*op.getComponent()) << " a thread, "
+                  << rows * tile::elementBits(*tile::packedFormat(op.getView().getType()), *op.getComponent()) / 8
+                  << " bytes an access";
+  registers[op] = out;
+}
+
 void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
   Layout layout = layoutOfAccess(op.getType());
   Location loc = op.getLoc();
   const PackedFormat &format = *tile::packedFormat(op.getView().getType());
   Address a = addressOf(op, layout);
   if (op.getWhen())
-    a.when = scalar(op.getWhen());
+    a.when = scalar(op.getWhen()), a.inPipeline = true;
   if (op.getMask())
     a.mask = &regs(op.getMask());
   a.lastUnit = tile::columnsAnElement(format, *op.getComponent(), op.getSizes().back());
   bool codes = *op.getComponent() == tile::Component::codes && !format.isValues();
   Type element = getElementTypeOrSelf(op.getType());
   bool words = codes && contiguous(layout) >= 4 && !a.mask;
+  if (int64_t rows = rowsTogether(op, layout); rows > 1 || op.getOtherwise())
+    return lowerPanelRows(op, a, rows);
   int64_t step = words ? 4 : 1;
   Type type = words ? b.getI32Type() : codes ? b.getI8Type() : element;
   CodePlanes planes = codes ? codePlanes(format) : CodePlanes{{{8, 0, 0}}, 1};

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <array>
+#include <set>
 
 using namespace mlir;
 
@@ -54,10 +55,12 @@ const MmaOp *chooseMma(const Target &target, tile::DotOp dot) {
   auto lhs = cast<RankedTensorType>(dot.getLhs().getType()), rhs = cast<RankedTensorType>(dot.getRhs().getType());
   auto lhsType = operandType(lhs.getElementType(), dot.getLhsUnsigned()),
        rhsType = operandType(rhs.getElementType(), dot.getRhsUnsigned());
+  int64_t m = lhs.getDimSize(0), n = rhs.getDimSize(1);
+  if (isTurned(dot))
+    std::swap(lhsType, rhsType), std::swap(m, n);
   for (const MmaOp &row : rows)
     if (row.lhs == lhsType && row.rhs == rhsType && (row.needs.empty() || target.has(row.needs)) &&
-        (!row.tf32 || dot.getTf32()) && lhs.getDimSize(0) % row.m == 0 && rhs.getDimSize(1) % row.n == 0 &&
-        lhs.getDimSize(1) % row.k == 0)
+        (!row.tf32 || dot.getTf32()) && m % row.m == 0 && n % row.n == 0 && lhs.getDimSize(1) % row.k == 0)
       return &row;
   return nullptr;
 }
@@ -94,14 +97,21 @@ static int64_t powerIn(int64_t extent, int64_t most) {
   return power;
 }
 
-Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit split) {
+Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit split, int64_t neighbours) {
   Layout out;
   int64_t perRow = op.m, perColumn = op.n;
   if (op.matrix()) {
+    if (int64_t rows = acc[0] / warpGrid(op, acc, warps, split).m; neighbours && rows % op.m == 0)
+      perRow = 8 * powerIn(rows / 8, neighbours);
+    // Rows side by side come first in the registers: a wide access, where they are so in memory.
+    int64_t held = perRow / 8;
+    if (neighbours)
+      addBits(out.reg, 0, 1, held);
     addBits(out.reg, 1, 1, 2);
-    addBits(out.reg, 0, 8, op.m);
+    if (!neighbours)
+      addBits(out.reg, 0, 8, op.m);
     addBits(out.lane, 1, 2, 8);
-    addBits(out.lane, 0, 1, 8);
+    addBits(out.lane, 0, neighbours ? held : 1, neighbours ? perRow : 8);
   } else {
     // Each thread owns a patch of up to 4 x 4, or a smaller one where lanes would compute the same as others; the lanes
     // lie along the columns first.
@@ -122,7 +132,9 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
     }
   }
   MmaOp unit = op;
-  unit.m = int(perRow), unit.n = int(perColumn);
+  unit.n = int(perColumn);
+  if (!op.matrix())
+    unit.m = int(perRow);
   WarpGrid grid = warpGrid(unit, acc, warps, split);
   addBits(out.warp, 0, perRow, perRow * grid.m);
   addBits(out.warp, 1, perColumn, perColumn * grid.n);
@@ -133,28 +145,88 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
 }
 
 // The operand's fragment: `axis` is the one it shares with the accumulator.
-static Layout operandLayout(const MmaOp &op, const Layout &acc, int axis, int64_t depth) {
+static Layout operandLayout(const MmaOp &op, const Layout &acc, int axis, int64_t depth, int64_t run) {
   Layout out = acc.sliced(1 - axis);
   int64_t bits = info(axis == 0 ? op.lhs : op.rhs).bits, word = 32 / bits, kAxis = 1 - axis;
   if (op.matrix()) {
-    int64_t outer = axis == 0 ? op.m : op.n;
+    // Along the shared axis the operand's registers and lanes walk as the accumulator's, but that its columns 2j and 2j
+    // + 1 are a thread's of the one and two lanes' of the other.
+    std::vector<Coordinate> held, lanes;
+    for (const Coordinate &basis : acc.reg)
+      if (basis[axis])
+        held.push_back(basis);
+    if (axis == 1)
+      lanes.push_back(held.back()), held.pop_back();
+    for (const Coordinate &basis : acc.lane)
+      if (basis[axis])
+        lanes.push_back(basis);
     out.lane.clear(), out.reg.clear();
-    addBits(out.reg, kAxis, 1, word);
-    addBits(out.reg, axis, 8, outer);
-    addBits(out.reg, kAxis, 4 * word, op.k);
-    addBits(out.lane, kAxis, word, 4 * word);
-    addBits(out.lane, axis, 1, 8);
+    addBits(out.reg, kAxis, 1, run ? run : word);
+    out.reg.insert(out.reg.end(), held.begin(), held.end());
+    if (!run)
+      addBits(out.reg, kAxis, 4 * word, op.k);
+    addBits(out.lane, kAxis, run ? run : word, 4 * (run ? run : word));
+    out.lane.insert(out.lane.end(), lanes.begin(), lanes.end());
   } else if (op.k > 1) {
     std::vector<Coordinate> inner;
     addBits(inner, kAxis, 1, op.k);
     out.reg.insert(out.reg.begin(), inner.begin(), inner.end());
   }
-  out.rep[kAxis] = depth / op.k;
+  out.rep[kAxis] = depth / (run ? 4 * run : op.k);
   return out;
 }
 
-Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 0, depth); }
-Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth) { return operandLayout(op, acc, 1, depth); }
+Layout lhsLayout(const MmaOp &op, const Layout &acc, int64_t depth, int64_t run) {
+  return operandLayout(op, acc, 0, depth, run);
+}
+Layout rhsLayout(const MmaOp &op, const Layout &acc, int64_t depth, int64_t run) {
+  return operandLayout(op, acc, 1, depth, run);
+}
+
+Fragments::Matrix::Matrix(const Layout &layout, bool turned) : pitch(layout.shape()[turned ? 0 : 1]) {
+  for (int64_t r = 0; r < layout.registers(); ++r) {
+    Coordinate at = layout.at(r, 0);
+    registers[at[turned] * pitch + at[!turned]] = r;
+  }
+}
+
+Fragments::Held Fragments::Matrix::along(int axis) const {
+  std::set<int64_t> places;
+  for (auto [element, number] : registers)
+    places.insert(axis == 0 ? element / pitch : element % pitch);
+  return {places.begin(), places.end()};
+}
+
+// PTX ISA, "Matrix Fragments for mma": a thread has words of neighbours along k; rows r and r + 8 of the left operand,
+// for each half of k; of the sums two columns, which are two lanes' of the right operand, in rows r and r + 8.
+Fragments::Fragments(const MmaOp &op, const Layout &lhs, const Layout &rhs, const Layout &acc, bool turned)
+    : left(turned ? rhs : lhs, turned), right(turned ? lhs : rhs, turned), sums(acc, turned), rowsHeld(left.along(0)),
+      columnsHeld(right.along(1)), depthsHeld(left.along(1)), rowsEach(op.m / 8), depthsEach(op.k / 4),
+      word(32 / info(op.lhs).bits), secondColumn(turned ? lhs.lane[2][0] : rhs.lane[2][1]) {}
+
+SmallVector<int64_t> Fragments::lhs(int64_t row, int64_t step) const {
+  SmallVector<int64_t> out;
+  for (int64_t k = step * depthsEach; k < (step + 1) * depthsEach; k += word)
+    for (int64_t r = row * rowsEach; r < (row + 1) * rowsEach; ++r)
+      for (int64_t i = 0; i < word; ++i)
+        out.push_back(left.at(rowsHeld[r], depthsHeld[k + i]));
+  return out;
+}
+
+SmallVector<int64_t> Fragments::rhs(int64_t step, int64_t column) const {
+  SmallVector<int64_t> out;
+  for (int64_t k = step * depthsEach; k < (step + 1) * depthsEach; ++k)
+    out.push_back(right.at(depthsHeld[k], columnsHeld[column]));
+  return out;
+}
+
+SmallVector<int64_t> Fragments::acc(int64_t row, int64_t column) const {
+  SmallVector<int64_t> out;
+  for (int64_t r = row * rowsEach; r < (row + 1) * rowsEach; ++r)
+    for (int64_t second : {int64_t(0), secondColumn})
+      out.push_back(sums.at(rowsHeld[r], columnsHeld[column] + second));
+  return out;
+}
 
 Layout withNeighboursAlong(Layout operand, int kAxis, int64_t most) {
   std::vector<Coordinate> inner;

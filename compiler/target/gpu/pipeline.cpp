@@ -13,8 +13,10 @@
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
+#include "compiler/target/gpu/load_ahead.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/register_limit.h"
+#include "compiler/target/gpu/repeat.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/tile/access.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -33,7 +35,7 @@ using namespace tessera;
 
 namespace {
 
-using Slice = llvm::SetVector<Operation *>;
+using gpu::collect, gpu::isRepeatable, gpu::Slice;
 
 // Registers that carried tiles and loads on their way may take together; the rest is for fragments and addresses.
 constexpr int64_t registerBudget = 176;
@@ -50,35 +52,6 @@ struct Staged {
 int64_t registersOf(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type ? tile::layoutOf(type).registers() : 1;
-}
-
-// Whether it may run once more, for another step: it changes nothing, and reads what nobody writes.
-bool isRepeatable(Operation *op) {
-  if (op->getNumRegions())
-    return false;
-  if (isMemoryEffectFree(op))
-    return true;
-  auto load = dyn_cast<tile::LoadOp>(op);
-  auto view = load ? dyn_cast<BlockArgument>(load.getView()) : BlockArgument();
-  if (!view)
-    return false;
-  auto kernel = op->getParentOfType<func::FuncOp>();
-  auto access = kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr);
-  return access && access.getValue() == "in";
-}
-
-// Adds what `value` is computed from inside the loop. False where that is not a function of the step alone.
-bool collect(Value value, scf::ForOp loop, Slice &slice) {
-  if (value == loop.getInductionVar() || loop.isDefinedOutsideOfLoop(value))
-    return true;
-  Operation *op = value.getDefiningOp();
-  if (!op || op->getBlock() != loop.getBody() || !isRepeatable(op))
-    return false;
-  for (Value operand : op->getOperands())
-    if (!collect(operand, loop, slice))
-      return false;
-  slice.insert(op); // operands first
-  return true;
 }
 
 // Whether a dot of the loop multiplies what another dot of the same step made, as attention does.
@@ -153,6 +126,9 @@ public:
     loop.emitRemark() << "pipelined: " << copied.size() << " operands copied asynchronously " << stages - 1
                       << " steps ahead, " << carried.size() << " through registers one step ahead";
   }
+
+  // The loop as it is now.
+  scf::ForOp made() { return loop; }
 
 private:
   // Of rings with slots of so many bytes: where the slot begins that is read in this step, and the one that was read in
@@ -497,8 +473,12 @@ struct Pipeline : tessera::impl::TilePipelineBase<Pipeline> {
       return signalPassFailure();
     SmallVector<scf::ForOp> loops;
     getOperation()->walk([&](scf::ForOp loop) { loops.push_back(loop); });
-    for (scf::ForOp loop : loops)
-      LoopPipeline(loop, *chip, stages ? stages : chip->gpu.stages).run();
+    for (scf::ForOp loop : loops) {
+      LoopPipeline pipeline(loop, *chip, stages ? stages : chip->gpu.stages);
+      pipeline.run();
+      if (stages != 1)
+        gpu::loadAhead(pipeline.made());
+    }
   }
 };
 

@@ -24,6 +24,7 @@ constexpr Since intrinsics[] = {
     {"barrier.cta.", 60},
     {"shfl.sync.", 60},
     {"idp4a.", 60},
+    {"prmt", 60},
     {"ex2.approx.ftz.f32", 60},
     {"lg2.approx.f", 60},
     {"rcp.approx.", 60},
