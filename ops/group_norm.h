@@ -16,7 +16,10 @@ struct GroupNorm {
     int bd = 128; // columns a step takes
     template <class F> void fields(F &&f) { f("bd", bd); }
   };
-  Config defaultConfig(const Target &target) const { return {.bd = 2 * lanes(target)}; }
+  // On a GPU a warp takes two elements a lane.
+  Config defaultConfig(const Target &target) const {
+    return {.bd = target.vendor == Vendor::cpu ? 2 * lanes(target) : 64};
+  }
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32};

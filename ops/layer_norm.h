@@ -16,7 +16,7 @@ struct LayerNorm {
     template <class F> void fields(F &&f) { f("bd", bd), f("bt", bt); }
   };
   Config defaultConfig(const Target &target) const {
-    return {.bd = 8 * lanes(target), .bt = target.vendor == Vendor::cpu && target.registers >= 32 ? 2 : 1};
+    return {.bd = stepAlongRows(target, 8), .bt = target.vendor == Vendor::cpu && target.registers >= 32 ? 2 : 1};
   }
   void define(dsl::Kernel &k, const Config &c) const;
 

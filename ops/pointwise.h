@@ -13,7 +13,10 @@ struct PointwiseConfig {
 // What these ops have in common: f32 [T, D], one program a row's bd columns.
 struct Pointwise {
   using Config = PointwiseConfig;
-  Config defaultConfig(const Target &target) const { return {.bd = 8 * lanes(target)}; }
+  // On a GPU four elements of each of 128 threads.
+  Config defaultConfig(const Target &target) const {
+    return {.bd = target.vendor == Vendor::cpu ? 8 * lanes(target) : 512};
+  }
   static constexpr DType dtypes[] = {f32};
   static Sizes sizes() { return {{"T", 64}, {"D", 4096}}; }
 };

@@ -166,13 +166,15 @@ QuantMatmul QuantMatmul::of(DType dtype, const Sizes &s) {
 }
 
 QuantMatmul::Config QuantMatmul::defaultConfig(const Target &target, int64_t rows) const {
-  // One row alone on a GPU: a lane for every output, which reads its row of the panel.
-  if (target.vendor != Vendor::cpu && rows == 1 && isPacked(weight) && activations == f32)
-    return {.bm = 1, .bn = 32, .bk = 32};
+  // On a GPU, one row alone: a lane for every output, which reads its row of W. Float weights are multiplied by the
+  // threads; few columns and few k a step leave them registers, and lanes meet fewer banks twice.
+  bool byThreads = activations == f32 && !isQuantized(weight);
+  if (target.vendor != Vendor::cpu && rows == 1 && activations == f32)
+    return {.bm = 1, .bn = 32, .bk = byThreads ? 16 : 32};
   if (target.vendor != Vendor::cpu)
     return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, 64))), 16, 64)),
-            .bn = gate ? turn : 64,
-            .bk = 32};
+            .bn = gate || byThreads ? turn : 64,
+            .bk = byThreads ? 16 : 32};
   int most = target.registers >= 32 ? 8 : 4, bm = floorPower(int(std::min<int64_t>(most, std::max<int64_t>(rows, 1))));
   if (gate)
     return {.bm = bm, .bn = turn, .bk = lanes(target), .sums = 2};

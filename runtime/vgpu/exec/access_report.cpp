@@ -15,7 +15,7 @@ AccessReport accessReport(const Launch &launch, const Report &report) {
     std::string_view opcode =
         program.module->functions[size_t(source.function)].body[size_t(source.instruction)].opcode;
     const bool isCopy = opcode.starts_with("cp.async"); // its count is in bytes
-    if (count.sectors)
+    if (count.sectors && !opcode.starts_with("cp.async.bulk") && !opcode.starts_with("cp.reduce.async.bulk"))
       access.globalRequests[std::max<uint32_t>(op.count, 1) * (isCopy ? 1 : op.bytes)] += count.issues;
     if (opcode == "ldmatrix" && count.idealWavefronts)
       access.matrixLoadDegree =
