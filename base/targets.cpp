@@ -1,4 +1,5 @@
-#include "base/target.h"
+#include "base/multiprocessors.h"
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -42,6 +43,25 @@ static constexpr std::array<Target, 14> rows = {{
 }};
 
 std::span<const Target> targets() { return rows; }
+
+// Beside the rows, since GpuTraits has none: NVIDIA's datasheets; for the A10G 10240 CUDA cores of 128 a
+// multiprocessor.
+static constexpr std::pair<std::string_view, int> counts[] = {{"t4", 40},       {"a10g", 80},       {"a100", 108},
+                                                              {"a100-80", 108}, {"l4", 58},         {"l40s", 142},
+                                                              {"h100", 132},    {"h100-pcie", 114}, {"h200", 132}};
+static constexpr int countOf(std::string_view name) {
+  for (auto [chip, count] : counts)
+    if (chip == name)
+      return count;
+  return 0;
+}
+static_assert(std::ranges::all_of(rows,
+                                  [](const Target &row) {
+                                    return (row.vendor == Vendor::cpu) == (countOf(row.name) == 0);
+                                  }),
+              "every GPU row has its count");
+
+int multiprocessors(const Target &target) { return countOf(target.name); }
 
 static bool hostHas(std::string_view feature) {
 #if defined(__x86_64__)

@@ -15,13 +15,17 @@ using Clock = std::chrono::steady_clock;
 static double microseconds(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
 Result<Spread> timeLaunches(const Device &device, const LoadedKernel &kernel, std::span<const Arg> args, int samples) {
+  PreparedLaunch prepared = TESSERA_TRY(kernel.prepare(args));
+  return timeLaunches(device, [&](const Stream &stream) { return prepared.launch(stream); }, samples);
+}
+
+Result<Spread> timeLaunches(const Device &device, const std::function<Status(const Stream &)> &launch, int samples) {
   Stream stream = TESSERA_TRY(device.stream());
-  PreparedLaunch launch = TESSERA_TRY(kernel.prepare(args));
   int64_t launches = 1;
   for (;;) { // warm up, and find how many launches a sample needs
     Clock::time_point start = Clock::now();
     for (int64_t i = 0; i < launches; ++i)
-      TESSERA_TRY(launch.launch(stream));
+      TESSERA_TRY(launch(stream));
     TESSERA_TRY(stream.synchronize());
     if (microseconds(Clock::now() - start) >= 1000)
       break;
@@ -31,7 +35,7 @@ Result<Spread> timeLaunches(const Device &device, const LoadedKernel &kernel, st
   for (int sample = 0; sample < samples; ++sample) {
     Clock::time_point start = Clock::now();
     for (int64_t i = 0; i < launches; ++i)
-      TESSERA_TRY(launch.launch(stream));
+      TESSERA_TRY(launch(stream));
     TESSERA_TRY(stream.synchronize());
     us.push_back(microseconds(Clock::now() - start) / double(launches));
   }

@@ -2,6 +2,7 @@
 #include "bench/op_cases.h"
 #include "bench/peaks.h"
 #include "bench/peer.h"
+#include "runtime/gemm_runner.h"
 #include <algorithm>
 
 namespace tessera::bench {
@@ -24,6 +25,15 @@ static Result<OpBenchRow> benchCase(const Device &device, Peaks &peaks, const op
                  .config = program.config,
                  .device = std::string(device.target().name)};
   row.us = TESSERA_TRY(timeLaunches(device, kernel, arguments->args, repeats));
+  if (op.name == "gemm" && request.config.empty()) { // as a runner does it: whole, or in parts where that is planned
+    GemmRunner runner = TESSERA_TRY(GemmRunner::make(device, ops::Gemm::of(*request.dtype, sizes), sizes,
+                                                     [&](const Program &part) { return load(device, part); }));
+    if (int64_t splits = runner.plan().splits; splits > 1) {
+      row.config += ",splits=" + std::to_string(splits);
+      row.us = TESSERA_TRY(
+          timeLaunches(device, [&](const Stream &stream) { return runner.launch(stream, arguments->args); }, repeats));
+    }
+  }
   row.tflops = cost.flops / row.us.median * 1e-6;
   row.gbS = cost.bytes / row.us.median * 1e-3;
   double compute = cost.flops / TESSERA_TRY(peaks.flops(usesIntegerDots(op.name, *request.dtype)));

@@ -1,4 +1,5 @@
 #include "ops/all.h"
+#include "ops/gemm_plan.h"
 #include <algorithm>
 #include <array>
 
@@ -22,7 +23,9 @@ template <class Op> static Result<OpRequest> complete(const OpRequest &request) 
 
 // Ops whose best blocking depends on how many rows there are name that size here.
 template <class Op> static typename Op::Config configFor(const Op &op, const Sizes &sizes, const Target &target) {
-  if constexpr (requires { op.defaultConfig(target, int64_t(1)); })
+  if constexpr (std::is_same_v<Op, Gemm>)
+    return planGemm(op, sizes, target).config;
+  else if constexpr (requires { op.defaultConfig(target, int64_t(1)); })
     return op.defaultConfig(target, at(sizes, sizes.contains("queries") ? "queries" : "M"));
   else
     return op.defaultConfig(target);
