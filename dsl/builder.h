@@ -30,6 +30,7 @@ enum class Element : uint8_t {
   gt,
   ge,     // two operands of one dtype, result i1
   select, // i1, then two of one dtype
+  fma,    // three of f32
   exp2,
   log2,
   rsqrt,

@@ -232,6 +232,21 @@ Tile where(Tile mask, Operand a, Operand b, Where where) {
   return r.element(Element::select, all, out.dtype, where);
 }
 
+Tile fma(Operand a, Operand b, Operand c, Where where) {
+  Recorder &r = Recorder::current();
+  Pair factors = unite("fma", a, b, where);
+  Pair sum = unite("fma", Operand(factors.a, where), c, where);
+  TileType out = sum.type;
+  auto shape = stretch(factors.type.shape, out.shape);
+  if (!r.failed() && out.dtype != f32)
+    r.mistake(where, "fma needs f32, not " + text(out));
+  if (r.failed())
+    return Recorder::poison(out);
+  Tile all[] = {r.stretched(factors.a, *shape, where), r.stretched(factors.b, *shape, where),
+                r.stretched(sum.b, *shape, where)};
+  return r.element(Element::fma, all, f32, where);
+}
+
 Tile Tile::to(DType dtype, Where where) const {
   Recorder &r = Recorder::current();
   TileType out{dtype, extents};

@@ -29,6 +29,9 @@ Tile where(Tile mask, Operand a, Operand b, Where at = Where::current());
 Tile max(Operand a, Operand b, Where where = Where::current());
 Tile min(Operand a, Operand b, Where where = Where::current());
 
+// a * b + c in f32, rounded once, on every target.
+Tile fma(Operand a, Operand b, Operand c, Where where = Where::current());
+
 // Floats only, except abs. Accuracy is stated per target in docs/design.
 Tile exp2(Tile a, Where where = Where::current());
 Tile log2(Tile a, Where where = Where::current());

@@ -59,6 +59,8 @@ static Value floatElement(OpBuilder &b, Location at, Element op, ArrayRef<Value>
     return ar::MinNumFOp::create(b, at, v[0], v[1]);
   case Element::max:
     return ar::MaxNumFOp::create(b, at, v[0], v[1]);
+  case Element::fma:
+    return math::FmaOp::create(b, at, v[0], v[1], v[2]);
   case Element::exp2:
     return math::Exp2Op::create(b, at, v[0]);
   case Element::log2:

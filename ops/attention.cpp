@@ -64,14 +64,17 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tile end = max(score.causal ? min(len, first + c.bm) : len, 0);
   Tile begin = score.window ? max(first - (score.window - 1), 0) : full({}, 0, i32);
 
-  // f of scores [rows, bn] in base 2. A masked score is -inf and the running maximum finite, so a wholly masked step
-  // changes nothing, not even a bit.
+  // Scores [rows, bn]: `inBase2` of them are in base 2, which the exponent takes unrounded (fma). A masked score is -inf
+  // and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
+  double scale = score.scale ? score.scale : 1 / std::sqrt(double(d));
+  bool plain = !score.softCap && !score.alibi && scale > 0;
+  double inBase2 = plain ? scale * log2e : log2e;
   auto scores = [&](Tile product, Tile key) {
-    double scale = score.scale ? score.scale : 1 / std::sqrt(double(d));
-    Tile s =
-        score.softCap ? tanh(product * (scale / score.softCap)) * (score.softCap * log2e) : product * (scale * log2e);
+    Tile s = plain           ? product
+             : score.softCap ? tanh(product * (scale / score.softCap)) * score.softCap
+                             : product * scale;
     if (score.alibi)
-      s = s - slope * (position - key).to(f32) * log2e;
+      s = s - slope * (position - key).to(f32);
     Tile visible = score.causal ? key <= position : key < len;
     if (score.window)
       visible = visible & (position - key < score.window);
@@ -106,10 +109,10 @@ void Attention::define(Kernel &k, const Config &c) const {
       score.push_back(scores(dot(query, key), block.row()));
     }
     for (const Tile &s : score)
-      top = max(top, reduceMax(s, 1));
+      top = max(top, reduceMax(s, 1) * inBase2);
     Tile keep = exp2(seen[2] - top), acc = seen[0] * keep, den = seen[1] * keep;
     for (int i = 0; i < c.blocks; ++i) {
-      Tile p = exp2(score[i] - top);
+      Tile p = exp2(fma(score[i], inBase2, -top));
       acc = dot(p.to(compute), value[i], acc);
       den = den + weights(p);
     }

@@ -20,7 +20,7 @@ inline SoftmaxState merged(const SoftmaxState &a, const SoftmaxState &b) {
   return {a[0] * keepA + b[0] * keepB, a[1] * keepA + b[1] * keepB, top};
 }
 
-// The weighted mean. Where any score was seen the largest alone adds 1 to den; where none was, the result is 0.
-inline dsl::Tile mean(const SoftmaxState &s) { return s[0] / dsl::max(s[1], 1.0); }
+// The weighted mean. Where any score was seen the largest alone adds about 1 to den; where none was, the result is 0.
+inline dsl::Tile mean(const SoftmaxState &s) { return s[0] / dsl::max(s[1], 0.5); }
 
 } // namespace tessera::ops

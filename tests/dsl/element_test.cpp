@@ -143,6 +143,18 @@ TEST(Element, ElementaryFunctions) {
   }
 }
 
+// One rounding: the low half of a product that the sum almost cancels is all that is left of it.
+TEST(Element, FusedMultiplyAddRoundsOnce) {
+  Floats x, y;
+  for (int i = 1; i < 60; ++i) {
+    x.push_back(1.0f + 0.37f * float(i * i % 41));
+    y.push_back(-1.0f - 0.61f * float(i * i % 37));
+  }
+  Floats z = map<float>(x, y, f32, f32, [&](Tile a, Tile b) { return fma(a, b, -(a * b)) + fma(a, 3.0, 0.5); });
+  for (size_t i = 0; i < x.size(); ++i)
+    EXPECT_EQ(z[i], std::fma(x[i], y[i], -(x[i] * y[i])) + std::fma(x[i], 3.0f, 0.5f)) << i;
+}
+
 TEST(Element, DimsAndIndicesBecomeWhatTheyMeet) {
   std::vector<float> z(5);
   auto define = [](Kernel &k) {

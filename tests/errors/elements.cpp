@@ -78,6 +78,14 @@ Table elements() {
            [](Kernel &) {
              exp2(iota(16)); // error-line
            }},
+          {"a fused multiply-add of halves", "fma needs f32, not 16xf16",
+           [](Kernel &) {
+             fma(zeros({16}, f16), 2, zeros({16}, f16)); // error-line
+           }},
+          {"a fused multiply-add of two shapes", "fma cannot stretch 16xf32 and 8xf32 to one shape",
+           [](Kernel &) {
+             fma(zeros({16}), 2, zeros({8})); // error-line
+           }},
           {"floor of an index", "floor needs floats, not index",
            [](Kernel &k) {
              Dim M = k.dims("M");
