@@ -43,6 +43,7 @@ void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &sch
   pm.addNestedPass<func::FuncOp>(createTileCheckRegisters({name}));
   pm.addNestedPass<func::FuncOp>(createTileStageShared());
   pm.addNestedPass<func::FuncOp>(createTileSpecializeWarps({name, schedule.stages}));
+  pm.addNestedPass<func::FuncOp>(createTileStoreTensors({name}));
   pm.addNestedPass<func::FuncOp>(createTilePipeline({name, schedule.stages}));
   pm.addNestedPass<func::FuncOp>(createTileChooseSwizzles({name}));
   if (schedule.peelLoops)

@@ -55,6 +55,10 @@ def TileSpecializeWarps : Tile_Pass<"tile-specialize-warps"> {
   let options = [Option<"target", "target", "std::string", "\"h100\"", "row of base/targets.cpp">,
                  Option<"stages", "stages", "int", "0", "steps in shared memory at once; 0: the target's; 1: none ahead">];
 }
+def TileStoreTensors : Tile_Pass<"tile-store-tensors"> {
+  let summary = "what goes to a tensor through shared memory is written box by box by the copy engine";
+  let options = [Option<"target", "target", "std::string", "\"h100\"", "row of base/targets.cpp">];
+}
 def TilePipeline : Tile_Pass<"tile-pipeline"> {
   let summary = "a loop's operands of dots are brought to shared memory steps ahead of their use";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">,

@@ -1,5 +1,6 @@
 // Operations of warp specialisation: warps that only copy (producers) beside those that compute (consumers), and the
-// mbarriers by which they hand slots of a ring to each other. tile-specialize-warps makes them.
+// mbarriers by which they hand slots of a ring to each other. tile-specialize-warps makes them, and tile-store-tensors
+// tile.tensor_store.
 #ifndef TESSERA_TILE_ROLE_OPS
 #define TESSERA_TILE_ROLE_OPS
 include "compiler/tile/dialect.td"
@@ -51,6 +52,15 @@ def Tile_TensorCopyOp : Tile_RoleOp<"tensor_copy", [MemoryEffects<[MemRead, MemW
   }];
 }
 
+def Tile_TensorStoreOp : Tile_RoleOp<"tensor_store", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "one thread starts the copy of a buffer to a box of tensor map number `map`, at `origin`";
+  let description = [{
+    What lies outside the tensor is left out. The buffer may not be written before a tile.barrier with tile.stores_read.
+  }];
+  let arguments = (ins I64Attr:$map, Variadic<Index>:$origin, Tile_Shared:$buffer);
+  let assemblyFormat = "$buffer `,` $map `[` $origin `]` attr-dict `:` type($buffer)";
+}
+
 def Tile_ClearRowsOp : Tile_RoleOp<"clear_rows", [MemoryEffects<[MemWrite]>]> {
   let summary = "zeros in the rows of a slot from number `from` on, by the consumers; 0 <= from";
   let arguments = (ins Tile_Shared:$buffer, I32:$slot, Index:$from);
@@ -62,6 +72,31 @@ def Tile_SettleOp : Tile_RoleOp<"settle", [MemoryEffects<[MemRead, MemWrite]>, A
   let arguments = (ins AnyStaticShapeTensor:$value);
   let results = (outs AnyStaticShapeTensor:$result);
   let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+def Tile_WalkOp : Tile_RoleOp<"walk", [MemoryEffects<[MemRead]>]> {
+  let summary = "the programs that a block takes, where it takes several: number `first`, and every `step`th below `end`";
+  let results = (outs Index:$first, Index:$end, Index:$step);
+  let assemblyFormat = "attr-dict `:` type($first) `,` type($end) `,` type($step)";
+}
+
+def Tile_EnterOp : Tile_RoleOp<"enter", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "from here on the kernel's tile.program are those of program `number`";
+  let arguments = (ins Index:$number);
+  let assemblyFormat = "$number attr-dict";
+}
+
+def Tile_RememberOp : Tile_RoleOp<"remember", [MemoryEffects<[MemWrite]>]> {
+  let summary = "keeps a thread's value under a number, through loops and branches";
+  let arguments = (ins I32:$value, I64Attr:$number);
+  let assemblyFormat = "$value `as` $number attr-dict";
+}
+
+def Tile_RecallOp : Tile_RoleOp<"recall", [MemoryEffects<[MemRead]>]> {
+  let summary = "what was last remembered under the number";
+  let arguments = (ins I64Attr:$number);
+  let results = (outs I32:$value);
+  let assemblyFormat = "$number attr-dict";
 }
 
 def Tile_SetRegistersOp : Tile_RoleOp<"set_registers", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -41,6 +41,49 @@
 // LOWER: wgmma.wait_group.sync.aligned 1;
 // LOWER: "mbarrier.arrive.shared::cta.b64 _, [$0+73752];"
 // LOWER: "wgmma.wait_group.sync.aligned 0;"
+// A block that stays enters one program after the other in each role; slots and phases are remembered.
+// CHECK-LABEL: func.func @stays
+// CHECK: tile.program 0
+// CHECK-NEXT: tile.alloc {{.*}} : <3 of 64x64xf16>
+// CHECK: tile.init_barriers
+// CHECK: scf.if
+// CHECK: tile.remember %c0_i32{{.*}} as 0
+// CHECK: tile.remember %c1_i32{{.*}} as 1
+// CHECK: %[[FIRST:.*]], %[[END:.*]], %[[STEP:.*]] = tile.walk
+// CHECK: scf.for %[[NUMBER:.*]] = %[[FIRST]] to %[[END]] step %[[STEP]]
+// CHECK-NEXT: tile.enter %[[NUMBER]]
+// CHECK: %[[AT:.*]] = tile.recall 0
+// CHECK: %[[EMPTY:.*]] = tile.recall 1
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[AT]], %{{.*}} = %[[EMPTY]])
+// CHECK: tile.tensor_copy
+// CHECK: tile.remember {{.*}} as 0
+// CHECK: tile.remember {{.*}} as 1
+// CHECK: } else {
+// CHECK: tile.remember %c2_i32{{.*}} as 2
+// CHECK: tile.walk
+// CHECK: tile.enter
+// CHECK: tile.recall 2
+// CHECK: tile.dot {{.*}} {tile.pending = 1 : i64, tile.wgmma}
+// CHECK: tile.remember {{.*}} as 2
+// The epilogue leaves the ring alone.
+// CHECK: tile.settle
+// CHECK: tile.alloc {offset = 49152 : i64} : <1 of 64x128xf32>
+// CHECK: tile.store
+// LOWER-LABEL: func.func @stays
+// LOWER: llvm.nvvm.read.ptx.sreg.nctaid.x
+
+// A ring in a loop: the producer walks the outer loop as well.
+// CHECK-LABEL: func.func @loop_in_loop
+// CHECK: tile.is_producer
+// CHECK: scf.for
+// CHECK: tile.recall 0
+// CHECK: scf.for
+// CHECK: tile.tensor_copy
+// CHECK: } else {
+// CHECK: scf.for {{.*}} -> (tensor<64x128xf32
+// CHECK: tile.recall 0
+// CHECK: tile.dot
+// CHECK: tile.settle
 func.func @product(
     %M: index {tile.dim = "M"},
     %x: !tile.view<?x256xf16> {tile.name = "x", tile.access = "in", tile.extents = ["M", 256]},
@@ -75,5 +118,51 @@ func.func @unaligned(
     scf.yield %c : tensor<64x128xf32>
   }
   tile.store %sum, %y[all 64, all 128] : tensor<64x128xf32> -> !tile.view<64x128xf32>
+  return
+}
+func.func @stays(
+    %M: index {tile.dim = "M"},
+    %x: !tile.view<?x256xf16> {tile.name = "x", tile.access = "in", tile.extents = ["M", 256]},
+    %w: !tile.view<256x128xf16> {tile.name = "w", tile.access = "in", tile.extents = [256, 128]},
+    %y: !tile.view<?x128xf32> {tile.name = "y", tile.access = "out", tile.extents = ["M", 128]}) attributes {tile.kernel, tile.aligned, tile.persistent} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c64 = arith.constant 64 : index
+  %c256 = arith.constant 256 : index
+  %m = tile.program 0 of %M by 64
+  %zero = arith.constant dense<0.0> : tensor<64x128xf32>
+  %sum = scf.for %i = %c0 to %c256 step %c64 iter_args(%acc = %zero) -> tensor<64x128xf32> {
+    %a = tile.load %x[%m for 64 until %M, %i for 64] : !tile.view<?x256xf16> -> tensor<64x64xf16>
+    %b = tile.load %w[%i for 64, all 128] : !tile.view<256x128xf16> -> tensor<64x128xf16>
+    %c = tile.dot %a, %b, %acc : tensor<64x64xf16>, tensor<64x128xf16> -> tensor<64x128xf32>
+    scf.yield %c : tensor<64x128xf32>
+  }
+  tile.store %sum, %y[%m for 64 until %M, all 128] : tensor<64x128xf32> -> !tile.view<?x128xf32>
+  return
+}
+func.func @loop_in_loop(
+    %M: index {tile.dim = "M"},
+    %x: !tile.view<?x256xf16> {tile.name = "x", tile.access = "in", tile.extents = ["M", 256]},
+    %w: !tile.view<256x128xf16> {tile.name = "w", tile.access = "in", tile.extents = [256, 128]},
+    %y: !tile.view<?x128xf32> {tile.name = "y", tile.access = "out", tile.extents = ["M", 128]}) attributes {tile.kernel, tile.aligned} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c64 = arith.constant 64 : index
+  %c256 = arith.constant 256 : index
+  %m = tile.program 0 of %M by 64
+  %zero = arith.constant dense<0.0> : tensor<64x128xf32>
+  %sum = scf.for %j = %c0 to %c3 step %c1 iter_args(%all = %zero) -> tensor<64x128xf32> {
+    %part = scf.for %i = %c0 to %c256 step %c64 iter_args(%acc = %zero) -> tensor<64x128xf32> {
+      %a = tile.load %x[%m for 64 until %M, %i for 64] : !tile.view<?x256xf16> -> tensor<64x64xf16>
+      %b = tile.load %w[%i for 64, all 128] : !tile.view<256x128xf16> -> tensor<64x128xf16>
+      %c = tile.dot %a, %b, %acc : tensor<64x64xf16>, tensor<64x128xf16> -> tensor<64x128xf32>
+      scf.yield %c : tensor<64x128xf32>
+    }
+    %both = arith.addf %all, %part : tensor<64x128xf32>
+    scf.yield %both : tensor<64x128xf32>
+  }
+  tile.store %sum, %y[%m for 64 until %M, all 128] : tensor<64x128xf32> -> !tile.view<?x128xf32>
   return
 }

@@ -30,10 +30,10 @@ std::vector<float> turned(const std::vector<float> &b, MatmulShape s) {
 }
 
 std::vector<float> run(ops::Gemm op, MatmulShape s, ops::Gemm::Config config, const std::vector<float> &a,
-                       const std::vector<float> &b) {
+                       const std::vector<float> &b, Schedule schedule = {}) {
   Argument c = Argument::out(op.out, {s.m, s.n});
   Argument B = op.transposed ? Argument::in(op.in, {s.n, s.k}, turned(b, s)) : Argument::in(op.in, {s.k, s.n}, b);
-  EXPECT_TRUE(launch(hopper(), trace(op, config), {Argument::in(op.in, {s.m, s.k}, a), B, c}));
+  EXPECT_TRUE(launch(hopper(), trace(op, config), {Argument::in(op.in, {s.m, s.k}, a), B, c}, schedule));
   return c.floats();
 }
 
@@ -74,6 +74,45 @@ TEST(Warpgroup, AnyTileAgreesWithTheOracle) {
       check({.in = f16, .out = f32, .transposed = transposed}, {200, 264, 200}, config);
 }
 
+// A block that stays keeps its ring: slots and phases go on from program to program, whatever the steps of one are
+// beside the slots, and what is stored by the copy engine is read before it is written anew.
+TEST(Warpgroup, ProgramsThatStayGoOnWithTheirRing) {
+  ops::Gemm::Config config{64, 32, 64};
+  for (MatmulShape s : {MatmulShape{1000, 400, 320}, {960, 392, 64}, {1016, 384, 200}, {100, 40, 72}})
+    for (DType out : {f16, f32}) {
+      ops::Gemm op{.in = f16, .out = out};
+      std::vector<float> a = randomFloats(s.m * s.k, 1), b = randomFloats(s.k * s.n, 2),
+                         plain = run(op, s, config, a, b);
+      for (Schedule schedule :
+           {Schedule{.persistent = 1}, {.stages = 2, .persistent = 1}, {.stages = 3, .persistent = 1}})
+        EXPECT_EQ(run(op, s, config, a, b, schedule), plain) << text(s) << " " << schedule.text();
+    }
+}
+
+TEST(Warpgroup, BlocksThatStayHaveProducers) {
+  for (DType out : {f16, f32}) {
+    ops::Gemm op{.in = f16, .out = out};
+    Program program = trace(op, op.defaultConfig(hopper(), 512)).value();
+    Artifact artifact = compile(program, hopper(), {.persistent = 1}).value();
+    EXPECT_EQ(artifact.tensorMaps.size(), 3u);
+    EXPECT_GT(artifact.alignedThreads, artifact.block.threads[0]);
+  }
+}
+
+// A loop in a loop, and two loops one after the other, go through one ring.
+TEST(Warpgroup, SplitAttentionAgreesWithTheOracle) {
+  for (int headDim : {64, 80}) {
+    ops::Attention op{2, 1, headDim, 64, f16};
+    op.compute = f16;
+    op.split = 128;
+    check(hopper(), Sequences{op, {330, 71}}, 70);
+    check(hopper(), Sequences{op, {450}}, 130);
+    Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();
+    EXPECT_GE(artifact.tensorMaps.size(), 2u) << headDim;
+    EXPECT_GT(artifact.alignedThreads, artifact.block.threads[0]) << headDim;
+  }
+}
+
 TEST(Warpgroup, EightBitFloatsAgreeWithTheOracle) {
   for (DType dtype : {e4m3, e5m2})
     for (MatmulShape s : {MatmulShape{128, 128, 256}, {70, 48, 144}, {33, 17, 50}}) {
@@ -104,7 +143,7 @@ TEST(Warpgroup, AttentionComesByTensorMaps) {
     ops::Attention op{8, 2, headDim, 64, f16};
     op.compute = f16;
     Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();
-    EXPECT_EQ(artifact.tensorMaps.size(), 2u) << headDim;
+    EXPECT_EQ(artifact.tensorMaps.size(), 3u) << headDim; // and the output
     EXPECT_EQ(artifact.bytes.find("mma.sync"), std::string::npos) << headDim;
   }
 }
@@ -115,9 +154,11 @@ TEST(Warpgroup, AlignedProductsComeByTensorMaps) {
   Artifact artifact = compile(trace(op, op.defaultConfig(hopper(), 128)).value(), hopper()).value();
   size_t aligned = artifact.bytes.find(".entry " + artifact.alignedEntry);
   ASSERT_NE(aligned, std::string::npos);
-  EXPECT_EQ(artifact.tensorMaps.size(), 2u);
+  EXPECT_EQ(artifact.tensorMaps.size(), 3u);
   EXPECT_NE(artifact.bytes.find("wgmma.mma_async", aligned), std::string::npos);
-  EXPECT_NE(artifact.bytes.find("cp.async.bulk.tensor", aligned), std::string::npos);
+  EXPECT_NE(artifact.bytes.find("cp.async.bulk.tensor.2d.shared::cluster.global", aligned), std::string::npos);
+  EXPECT_NE(artifact.bytes.find("cp.async.bulk.tensor.2d.global.shared::cta", aligned), std::string::npos);
+  EXPECT_EQ(artifact.bytes.find("st.global", aligned), std::string::npos);
   EXPECT_EQ(artifact.bytes.find("mma.sync"), std::string::npos);
   EXPECT_LT(artifact.bytes.find("wgmma.mma_async"), aligned); // the general entry multiplies so too
 }

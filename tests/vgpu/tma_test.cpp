@@ -222,4 +222,53 @@ TEST_F(Tma, AReductionThatTheTypeLacksIsReported) {
   EXPECT_NE(findings().find("no such reduction"), std::string::npos) << findings();
 }
 
+// An epilogue: two warps write a box of 8 x 8 f32, a thread lets the copy engine take it, and they write it anew.
+// Each line that orders these is needed.
+class TmaStore : public Tma {
+protected:
+  static constexpr const char *fence = "fence.proxy.async.shared::cta;\n";
+  static constexpr const char *written = "bar.sync 0; // written\n";
+  static constexpr const char *read = "cp.async.bulk.wait_group.read 0; // before the buffer is written anew\n";
+  static constexpr const char *known = "bar.sync 0; // all know\n";
+  static constexpr const char *end = "cp.async.bulk.wait_group.read 0; // before the end\n";
+
+  // Runs it without the line `missing`, or stored from `offset` bytes behind the buffer: the findings.
+  std::string run(std::string_view missing, int offset = 0) {
+    auto out = zeros<float>(128);
+    Map map = encode({7, 4, {16, 8}, {8, 8}}, out, 0);
+    std::string store = "@!%p1 cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%rd1, {0, 0}], [%r2+" +
+                        std::to_string(offset) + "];\n@!%p1 cp.async.bulk.commit_group;\n";
+    std::string text =
+        ".version 8.7\n.target sm_90a\n.address_size 64\n.visible .entry k(.param .align 64 .b8 out[128])\n{\n"
+        ".reg .pred %p<2>;\n.reg .b32 %r<5>;\n.reg .b64 %rd<2>;\n.shared .align 1024 .b8 sm[1024];\n"
+        "mov.b64 %rd1, out; cvta.param.u64 %rd1, %rd1;\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, sm;\nsetp.ne.u32 %p1, %r1, "
+        "0;\nshl.b32 %r3, %r1, 2;\nadd.u32 %r3, %r2, %r3;\nst.shared.u32 [%r3], %r1;\n";
+    for (std::string_view line : {fence, written, store.c_str(), read, known, "st.shared.u32 [%r3], %r2;\n", fence,
+                                  written, store.c_str(), end, "ret;\n}\n"})
+      if (line != missing)
+        text += line;
+    void *module = loadText(text);
+    launch(function(module, "k"), {1}, {64}, 0, map);
+    return findings();
+  }
+};
+
+TEST_F(TmaStore, NothingIsMissing) { EXPECT_EQ(run(""), ""); }
+TEST_F(TmaStore, WhatThreadsWroteIsFenced) {
+  EXPECT_NE(run(fence).find("fence.proxy.async is missing"), std::string::npos) << findings();
+}
+TEST_F(TmaStore, TheThreadsMeetBeforeOneStores) {
+  EXPECT_NE(run(written).find("race"), std::string::npos) << findings();
+}
+TEST_F(TmaStore, TheBufferIsReadBeforeItIsWrittenAnew) {
+  EXPECT_NE(run(read).find("wait_group.read is missing"), std::string::npos) << findings();
+}
+TEST_F(TmaStore, TheOthersKnowThatItIsRead) { EXPECT_NE(run(known).find("race"), std::string::npos) << findings(); }
+TEST_F(TmaStore, SharedMemoryStaysUntilItIsRead) {
+  EXPECT_NE(run(end).find("the thread ends while its bulk copy"), std::string::npos) << findings();
+}
+TEST_F(TmaStore, TheBufferIsInTheBlocksMemory) {
+  EXPECT_NE(run("", 1024).find("leaves the block's"), std::string::npos) << findings();
+}
+
 } // namespace

@@ -2,12 +2,14 @@
 // another thread may still be reading, or has written since the last barrier. Loops are walked twice, so that what one
 // iteration leaves open meets the next. Slots of a ring are apart where their phases are; in the next iteration what
 // was phase p is p - 1. An asynchronous copy is a write when it is waited for: until then nobody may touch its slot.
+// What the copy engine takes from a buffer it reads on behind barriers: the one before the buffer's next write waits.
 #include "compiler/passes/inside.h"
 #include "compiler/passes/passes.h"
 #include "compiler/target/gpu/grid.h"
 #include "compiler/target/gpu/moves.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/access.h"
+#include "compiler/tile/roles.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
 
@@ -28,6 +30,7 @@ struct Touch {
   int64_t begin = 0, end = 0;
   Operation *buffer = nullptr;
   std::optional<int64_t> phase = {};
+  bool byEngine = false; // a tile.tensor_store reads it, until a barrier says that it has
   // Global memory: a tensor and the layout in which its blocks are touched.
   Value view;
   Attribute layout;
@@ -82,8 +85,7 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
           walkBlock(*branch.elseBlock(), other);
         merge(open, other);
       } else if (isa<tile::BarrierOp>(op)) {
-        showWrites(&op, open);
-        open.clear();
+        close(&op, open);
       } else {
         visit(&op, open);
       }
@@ -110,38 +112,44 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
   void visit(Operation *op, Open &open) {
     SmallVector<Touch> touches = touchesOf(op);
     // What a wait completes was this thread's own copy.
-    bool clash = !isa<tile::WaitOp>(op) && llvm::any_of(touches, [&](const Touch &mine) {
-      return llvm::any_of(open, [&](const Touch &x) { return conflict(x, mine); });
-    });
-    if (clash) {
+    Open clashing;
+    if (!isa<tile::WaitOp>(op))
+      llvm::copy_if(open, std::back_inserter(clashing), [&](const Touch &x) {
+        return llvm::any_of(touches, [&](const Touch &mine) { return conflict(x, mine); });
+      });
+    if (!clashing.empty()) {
       OpBuilder b(op);
-      showWrites(tile::BarrierOp::create(b, op->getLoc()), open);
-      open.clear();
+      auto barrier = tile::BarrierOp::create(b, op->getLoc());
+      if (llvm::any_of(clashing, [](const Touch &x) { return x.byEngine; }))
+        barrier->setAttr(gpu::storesReadAttr, b.getUnitAttr());
+      close(barrier, open);
     }
     // A reduction over warps has its own barrier between writing and reading its scratch.
     if (isa<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(op) && !touches.empty()) {
-      if (llvm::any_of(open, writesForWgmma)) {
+      if (llvm::any_of(open, writesForEngines)) {
         OpBuilder b(op);
-        showWrites(tile::BarrierOp::create(b, op->getLoc()), open);
+        close(tile::BarrierOp::create(b, op->getLoc()), open);
       }
-      open.clear();
+      llvm::erase_if(open, [](const Touch &touch) { return !touch.byEngine; });
       for (Touch &touch : touches)
         touch.write = false;
     }
     merge(open, touches);
   }
 
-  static bool writesForWgmma(const Touch &touch) {
+  static bool writesForEngines(const Touch &touch) {
     return touch.write && touch.buffer && llvm::any_of(touch.buffer->getUsers(), [](Operation *user) {
              auto read = dyn_cast<tile::SharedLoadOp>(user);
-             return read && gpu::wgmmaReader(read);
+             return isa<tile::TensorStoreOp>(user) || (read && gpu::wgmmaReader(read));
            });
   }
-  // What wgmma will read of what was written since the last barrier is fenced before this one: it goes by another
-  // proxy.
-  static void showWrites(Operation *barrier, const Open &open) {
-    if (llvm::any_of(open, writesForWgmma))
+  // All that is open is done at the barrier. What wgmma or the copy engine will read of what was written since the last
+  // one is fenced before this one: they go by another proxy.
+  static void close(Operation *barrier, Open &open) {
+    if (llvm::any_of(open, writesForEngines))
       barrier->setAttr(gpu::proxyAttr, UnitAttr::get(barrier->getContext()));
+    bool stores = barrier->hasAttr(gpu::storesReadAttr);
+    llvm::erase_if(open, [&](const Touch &touch) { return stores || !touch.byEngine; });
   }
 
   static Touch shared(bool write, Value buffer, std::optional<int64_t> phase) {
@@ -159,6 +167,11 @@ struct InsertBarriers : tessera::impl::TileInsertBarriersBase<InsertBarriers> {
         .Case<tile::WaitOp>([&](tile::WaitOp x) {
           for (Value buffer : x.getBuffers())
             touches.push_back(shared(true, buffer, 0));
+        })
+        .Case<tile::TensorStoreOp>([&](tile::TensorStoreOp x) {
+          Touch touch = shared(false, x.getBuffer(), {});
+          touch.byEngine = true;
+          touches.push_back(touch);
         })
         .Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>([&](auto x) {
           if (x.getScratch())

@@ -3,6 +3,7 @@
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/carry_pointers.h"
 #include "compiler/target/gpu/explain.h"
+#include "compiler/target/gpu/inline_asm.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/register_limit.h"
 #include "compiler/target/gpu/shape.h"
@@ -139,6 +140,8 @@ LogicalResult GpuLowering::run() {
   llvm::append_range(tensorMaps, entryBlock->getArguments().drop_front(kernel.getNumArguments()));
   if (failed(lowerPrograms()))
     return failure();
+  if (storesBoxes) // shared memory must stay until it has been read
+    statement(b, loc, "cp.async.bulk.wait_group.read 0;");
   func::ReturnOp::create(b, loc);
   carryPointers(entry);
   kernel.erase();

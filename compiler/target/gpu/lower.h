@@ -35,9 +35,10 @@ public:
                                  std::optional<int> summed);
 
 private:
-  mlir::Value thread;     // i32, in the block
-  mlir::Value sharedBase; // !llvm.ptr<3>
-  Registers tensorMaps;   // generic pointers to those of tile.maps
+  bool storesBoxes = false; // some thread may have copies out of shared memory under way
+  mlir::Value thread;       // i32, in the block
+  mlir::Value sharedBase;   // !llvm.ptr<3>
+  Registers tensorMaps;     // generic pointers to those of tile.maps
   mlir::Block *entryBlock = nullptr;
   std::map<std::vector<int64_t>, mlir::Value> walks; // see walk()
 
@@ -69,6 +70,11 @@ private:
   void bindPrograms(const Axes &axes, mlir::Value number);
   void renumber(const Axes &axes, int64_t rows, llvm::MutableArrayRef<mlir::Value> numbers);
   mlir::Value programsAlong(tile::ProgramOp axis, mlir::Value bound);
+  mlir::Value allPrograms(const Axes &axes);
+  mlir::LogicalResult lowerWalk(tile::WalkOp op);
+  mlir::LogicalResult lowerEnter(tile::EnterOp op);
+  mlir::Value remembered(int64_t number); // a pointer to the thread's variable
+  llvm::DenseMap<int64_t, mlir::Value> variables;
   mlir::Value special(llvm::StringRef name); // a special register, as i64
 
   // lower_access.cpp
@@ -191,7 +197,10 @@ private:
   mlir::LogicalResult lowerRole(mlir::Operation *op);
   mlir::Value barrierAt(mlir::Location loc, mlir::Value index);
   void lowerInitBarriers(tile::InitBarriersOp op);
+  void forEachPanel(tile::SharedType buffer, mlir::ValueRange origin, llvm::ArrayRef<mlir::Value> operands,
+                    llvm::function_ref<void(int64_t, llvm::StringRef, llvm::SmallVector<mlir::Value>)> copy);
   void lowerTensorCopy(tile::TensorCopyOp op);
+  void lowerTensorStore(tile::TensorStoreOp op);
   void lowerClearRows(tile::ClearRowsOp op);
 
   // lower_reduce.cpp

@@ -17,8 +17,9 @@ GpuLowering::MatrixPlan GpuLowering::planMatrices(const Layout &layout, RankedTe
                                                   std::optional<int> summed) {
   MatrixPlan plan;
   int64_t bytes = elementBytes(type), word = bytes > 4 ? 0 : 4 / bytes;
-  if (type.getRank() != 2 || type.getShape() != buffer.getShape() || !word || layout.lane.size() != 5 ||
-      swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
+  // In the tile's own rows, or in panels of them.
+  bool rows = type.getRank() == 2 && (type.getShape() == buffer.getShape() || buffer.getShape().size() == 3);
+  if (!rows || !word || layout.lane.size() != 5 || swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
     return plan;
   auto fits = [&](int along) { // the axis whose neighbours share a word
     auto basis = [&](int axis, int64_t step) { return axis == 0 ? Coordinate{step, 0} : Coordinate{0, step}; };

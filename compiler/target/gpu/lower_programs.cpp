@@ -15,17 +15,55 @@ LogicalResult GpuLowering::lowerPrograms() {
     bindPrograms(axes, {});
     return lowerBlock(body);
   }
+  bool walks = kernel.walk([](tile::WalkOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (walks) // its roles have loops of their own
+    return lowerBlock(body);
   Location loc = kernel.getLoc();
-  Value total;
-  for (auto [axis, bound] : axes) {
-    Value count = programsAlong(axis, bound);
-    total = total ? arith::MulIOp::create(b, loc, total, count).getResult() : count;
-  }
+  Value total = allPrograms(axes);
   auto loop = scf::ForOp::create(b, loc, special("ctaid.x"), total, special("nctaid.x"));
   OpBuilder::InsertionGuard restore(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   bindPrograms(axes, loop.getInductionVar());
   return lowerBlock(body);
+}
+
+Value GpuLowering::allPrograms(const Axes &axes) {
+  Value total;
+  for (auto [axis, bound] : axes) {
+    Value count = programsAlong(axis, bound);
+    total = total ? arith::MulIOp::create(b, axis.getLoc(), total, count).getResult() : count;
+  }
+  return total;
+}
+
+LogicalResult GpuLowering::lowerWalk(tile::WalkOp op) {
+  Axes axes;
+  if (failed(gridAxes(axes)))
+    return failure();
+  registers[op.getFirst()] = {special("ctaid.x")};
+  registers[op.getEnd()] = {allPrograms(axes)};
+  registers[op.getStep()] = {special("nctaid.x")};
+  return success();
+}
+
+LogicalResult GpuLowering::lowerEnter(tile::EnterOp op) {
+  Axes axes;
+  if (failed(gridAxes(axes)))
+    return failure();
+  bindPrograms(axes, scalar(op.getNumber()));
+  return success();
+}
+
+// A variable of the thread, which LLVM turns into registers.
+Value GpuLowering::remembered(int64_t number) {
+  Value &variable = variables[number];
+  if (!variable) {
+    OpBuilder::InsertionGuard restore(b);
+    b.setInsertionPointToStart(entryBlock);
+    variable = LLVM::AllocaOp::create(b, kernel.getLoc(), LLVM::LLVMPointerType::get(b.getContext()), b.getI32Type(),
+                                      constantI32(1), 4);
+  }
+  return variable;
 }
 
 Value GpuLowering::special(StringRef name) {

@@ -23,10 +23,12 @@ void GpuLowering::blockBarrier() {
   intrinsic("llvm.nvvm.barrier.cta.sync.aligned.count", {}, {constantI32(1), constantI32(consumers())});
 }
 
-// Writes become visible to wgmma where a barrier says so.
+// Writes become visible to wgmma and the copy engine where a barrier says so.
 void GpuLowering::lowerBarrier(tile::BarrierOp op) {
   if (op->hasAttr(proxyAttr))
     statement(b, op.getLoc(), "fence.proxy.async.shared::cta;");
+  if (op->hasAttr(storesReadAttr))
+    statement(b, op.getLoc(), "cp.async.bulk.wait_group.read 0;"); // of the thread that has any
   blockBarrier();
 }
 
@@ -55,34 +57,69 @@ void GpuLowering::lowerInitBarriers(tile::InitBarriersOp op) {
   intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {constantI32(0)});
 }
 
-// One copy for each panel of the buffer. Coordinates count from the fastest axis.
+// Calls `copy` for each panel of a buffer with the panel's bytes from the first and the coordinates of its box, as text
+// and behind `operands`. Coordinates count from the fastest axis.
+void GpuLowering::forEachPanel(tile::SharedType buffer, ValueRange origin, ArrayRef<Value> operands,
+                               llvm::function_ref<void(int64_t, StringRef, SmallVector<Value>)> copy) {
+  ArrayRef<int64_t> shape = buffer.getShape();
+  int64_t panels = shape.size() == 3 ? shape[0] : 1;
+  int64_t bytes = shape[shape.size() - 2] * shape.back() * elementBytes(buffer.getElementType());
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    SmallVector<Value> all(operands);
+    std::string text;
+    for (Value position : llvm::reverse(origin)) {
+      Value at = arith::TruncIOp::create(b, b.getUnknownLoc(), b.getI32Type(), scalar(position));
+      if (text.empty())
+        at = arith::AddIOp::create(b, b.getUnknownLoc(), at, constantI32(panel * shape.back()));
+      text += (text.empty() ? "{$" : ", $") + std::to_string(all.size());
+      all.push_back(at);
+    }
+    copy(panel * bytes, text + "}", all);
+  }
+}
+
+static std::string coordinateConstraints(size_t count) {
+  std::string text;
+  while (count--)
+    text += ",r";
+  return text;
+}
+
 void GpuLowering::lowerTensorCopy(tile::TensorCopyOp op) {
   Location loc = op.getLoc();
-  tile::SharedType buffer = op.getBuffer().getType();
-  ArrayRef<int64_t> shape = buffer.getShape();
-  int64_t panels = shape.size() == 3 ? shape[0] : 1, rank = op.getOrigin().size();
-  int64_t panelBytes = shape[shape.size() - 2] * shape.back() * elementBytes(buffer.getElementType());
+  size_t rank = op.getOrigin().size();
   Value to = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), bufferBase(op.getBuffer()));
   to = arith::AddIOp::create(b, loc, to, scalar(op.getSlot()));
   Value barrier = arith::AddIOp::create(b, loc, barrierAt(loc, scalar(op.getIndex())),
                                         constantI32(*op.getBarriers().getDefiningOp<tile::AllocOp>().getOffset()));
-  for (int64_t panel = 0; panel < panels; ++panel) {
-    SmallVector<Value> operands{arith::AddIOp::create(b, loc, to, constantI32(panel * panelBytes)),
-                                tensorMaps[op.getMap()], barrier};
-    std::string coordinates, constraints = "r,l,r";
-    for (int64_t axis = rank - 1; axis >= 0; --axis) {
-      Value at = arith::TruncIOp::create(b, loc, b.getI32Type(), scalar(op.getOrigin()[axis]));
-      if (axis == rank - 1)
-        at = arith::AddIOp::create(b, loc, at, constantI32(panel * shape.back()));
-      coordinates += (coordinates.empty() ? "$" : ", $") + std::to_string(operands.size());
-      operands.push_back(at);
-      constraints += ",r";
-    }
-    statement(b, loc,
-              "cp.async.bulk.tensor." + std::to_string(rank) +
-                  "d.shared::cluster.global.mbarrier::complete_tx::bytes [$0], [$1, {" + coordinates + "}], [$2];",
-              operands, constraints);
-  }
+  std::string name = "cp.async.bulk.tensor." + std::to_string(rank) +
+                     "d.shared::cluster.global.mbarrier::complete_tx::bytes [$0], [$1, ";
+  forEachPanel(op.getBuffer().getType(), op.getOrigin(), {to, tensorMaps[op.getMap()], barrier},
+               [&](int64_t bytes, StringRef coordinates, SmallVector<Value> operands) {
+                 operands[0] = arith::AddIOp::create(b, loc, to, constantI32(bytes));
+                 statement(b, loc, name + coordinates.str() + "], [$2];", operands,
+                           "r,l,r" + coordinateConstraints(rank));
+               });
+}
+
+// The first thread starts one copy for each panel, all of one group.
+void GpuLowering::lowerTensorStore(tile::TensorStoreOp op) {
+  Location loc = op.getLoc();
+  size_t rank = op.getOrigin().size();
+  Value from = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), bufferBase(op.getBuffer()));
+  Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, thread, constantI32(0));
+  auto branch = scf::IfOp::create(b, loc, first, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard restore(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  std::string name = "cp.async.bulk.tensor." + std::to_string(rank) + "d.global.shared::cta.bulk_group [$1, ";
+  forEachPanel(op.getBuffer().getType(), op.getOrigin(), {from, tensorMaps[op.getMap()]},
+               [&](int64_t bytes, StringRef coordinates, SmallVector<Value> operands) {
+                 operands[0] = arith::AddIOp::create(b, loc, from, constantI32(bytes));
+                 statement(b, loc, name + coordinates.str() + "], [$0];", operands,
+                           "r,l" + coordinateConstraints(rank));
+               });
+  statement(b, loc, "cp.async.bulk.commit_group;");
+  storesBoxes = true;
 }
 
 // 16 bytes a thread at a time. The swizzle moves them within their row.
@@ -139,6 +176,17 @@ LogicalResult GpuLowering::lowerRole(Operation *op) {
         return success();
       })
       .Case<tile::TensorCopyOp>([&](auto x) { return lowerTensorCopy(x), success(); })
+      .Case<tile::WalkOp>([&](auto x) { return lowerWalk(x); })
+      .Case<tile::EnterOp>([&](auto x) { return lowerEnter(x); })
+      .Case<tile::RememberOp>([&](tile::RememberOp x) {
+        LLVM::StoreOp::create(b, loc, scalar(x.getValue()), remembered(x.getNumber()), 4);
+        return success();
+      })
+      .Case<tile::RecallOp>([&](tile::RecallOp x) {
+        registers[x] = {LLVM::LoadOp::create(b, loc, b.getI32Type(), remembered(x.getNumber()), 4)};
+        return success();
+      })
+      .Case<tile::TensorStoreOp>([&](auto x) { return lowerTensorStore(x), success(); })
       .Case<tile::ClearRowsOp>([&](auto x) { return lowerClearRows(x), success(); })
       .Case<tile::SettleOp>([&](auto x) { return lowerSettle(x), success(); })
       .Case<tile::SetRegistersOp>([&](tile::SetRegistersOp x) {

@@ -50,9 +50,11 @@ int64_t warpsAlong(Value value, int axis) {
 std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, ArrayRef<int64_t> shape, const Coordinate &at) {
   ArrayRef<int64_t> held = buffer.getShape();
   int64_t columns = held.empty() ? 1 : held.back();
-  if (held.size() == 3 && shape.size() == 2)
-    return {at[1] / columns * held[1] + at[0], at[1] % columns};
   int64_t number = elementNumber(at, {shape.data(), shape.size()});
+  if (held.size() == 3 && held != shape) {
+    int64_t row = number / shape.back(), column = number % shape.back();
+    return {column / columns * held[1] + row, column % columns};
+  }
   return {number / columns, number % columns};
 }
 

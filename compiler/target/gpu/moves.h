@@ -17,8 +17,8 @@ int64_t elementsAShuffle(mlir::Type type);
 // How many warps hold different parts of the tile along `axis`.
 int64_t warpsAlong(mlir::Value tile, int axis);
 
-// Row and column in a buffer of the element at `at` of a tile of `shape`: row-major order is kept. A matrix in a buffer
-// [panels, rows, columns] is cut into panels of columns, which lie one after another.
+// Row and column in a buffer of the element at `at` of a tile of `shape`: row-major order is kept. In a buffer [panels,
+// rows, columns] that is not the tile's own shape its rows are cut into panels of columns, which lie one after another.
 std::pair<int64_t, int64_t> placeIn(tile::SharedType buffer, llvm::ArrayRef<int64_t> shape, const Coordinate &at);
 
 // The conflict degree of a tile's accesses, of `vector` elements each, to a buffer: the worst of the first few, which

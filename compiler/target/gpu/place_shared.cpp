@@ -23,7 +23,7 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
     tile::AllocOp op;
     int64_t first, last; // operation numbers between which it lives
     int64_t bytes, offset = -1;
-    bool forWgmma = false;
+    bool isSwizzled = false; // by hardware, which goes by the address
   };
 
   void runOnOperation() override {
@@ -70,7 +70,7 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
       Buffer buffer{op, number[op].first, number[op].first, gpu::bufferBytes(op.getType())};
       for (Operation *user : op.getBuffer().getUsers()) {
         auto read = dyn_cast<tile::SharedLoadOp>(user);
-        buffer.forWgmma |= read && gpu::wgmmaReader(read);
+        buffer.isSwizzled |= isa<tile::TensorStoreOp>(user) || (read && gpu::wgmmaReader(read));
         // Of what runs once, the branches that it is in may go on without the buffer.
         Operation *end = user;
         for (Operation *up = user; up->getBlock() != op->getBlock();) {
@@ -92,8 +92,9 @@ struct PlaceShared : tessera::impl::TilePlaceSharedBase<PlaceShared> {
       if (other.offset >= 0 && other.first <= buffer.last && buffer.first <= other.last)
         taken.push_back({other.offset, other.offset + other.bytes});
     llvm::sort(taken);
-    // The swizzle of what wgmma reads goes by the address: eight rows begin at a multiple of their length.
-    int64_t at = 0, align = buffer.forWgmma ? 1024 : 128;
+    // The swizzle of what wgmma and the copy engine read goes by the address: eight rows begin at a multiple of their
+    // length.
+    int64_t at = 0, align = buffer.isSwizzled ? 1024 : 128;
     for (auto [begin, end] : taken) {
       if (begin - at >= buffer.bytes)
         break;

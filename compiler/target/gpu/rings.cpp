@@ -8,12 +8,13 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
-constexpr int64_t mostInBox = 256; // along an axis
-
 // Whether the value can be computed once more, elsewhere, for another step of the loop.
 static bool isScalarOf(Value value, scf::ForOp loop, Operation *root) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return value == loop.getInductionVar() || argument.getOwner()->getParentOp() == root;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto counts = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    return counts ? value == counts.getInductionVar() && counts->isAncestor(loop)
+                  : argument.getOwner()->getParentOp() == root;
+  }
   Operation *op = value.getDefiningOp();
   if (isa<tile::ProgramOp>(op))
     return true;
@@ -33,54 +34,41 @@ static bool isScalarOf(Value value, scf::ForOp loop, Operation *root) {
   });
 }
 
-// Whether the bound is the tensor's own: beyond it the copy engine fills in zeros.
-static bool endsTensor(Value bound, Attribute extent, func::FuncOp kernel) {
-  auto dim = dyn_cast<BlockArgument>(bound);
-  auto name = dyn_cast<StringAttr>(extent);
-  return dim && name && dim.getOwner()->getParentOp() == kernel &&
-         kernel.getArgAttrOfType<StringAttr>(dim.getArgNumber(), tile::dimAttr) == name;
-}
-
 // Fills in how the copy engine brings what is loaded. False where it cannot.
 static bool mapTensor(Staged &staged, scf::ForOp loop, func::FuncOp kernel) {
   tile::LoadOp load = staged.load;
   auto view = dyn_cast<BlockArgument>(load.getView());
   auto type = dyn_cast<RankedTensorType>(load.getType());
   if (!view || !type || type.getRank() != 2 || load.getMask() || load.getWhen() || load.getComponent() ||
-      !load->hasOneUse() || type.getDimSize(0) > mostInBox)
+      !load->hasOneUse())
     return false;
   auto access = kernel.getArgAttrOfType<StringAttr>(view.getArgNumber(), tile::accessAttr);
-  auto extents = kernel.getArgAttrOfType<ArrayAttr>(view.getArgNumber(), tile::extentsAttr);
-  SmallVector<tile::AxisAccess> axes = tile::axesOf(load);
-  int64_t bytes = elementBytes(type);
-  auto fixed = dyn_cast<IntegerAttr>(extents[extents.size() - 1]);
-  if (access.getValue() != "in" || axes.size() > 5 || axes.back().tileAxis != 1 ||
-      (fixed && fixed.getInt() * bytes % 16))
+  std::optional<Box> box = boxOf(load, type, staged.alloc.getType());
+  if (!box || access.getValue() != "in")
     return false;
-  ArrayRef<int64_t> buffer = staged.alloc.getType().getShape();
-  staged.map = {int64_t(view.getArgNumber()), buffer.back() * bytes};
-  for (auto [axis, walked] : llvm::enumerate(axes)) {
-    if (walked.kind == tile::Subscript::each || (walked.index && !isScalarOf(walked.index, loop, kernel)))
-      return false;
-    if (walked.kind == tile::Subscript::range && !endsTensor(walked.bound, extents[axis], kernel)) {
-      if (walked.tileAxis != 0)
-        return false;
-      staged.row = walked.index, staged.limit = walked.bound;
-    }
-    staged.origin.push_back(walked.index);
-    staged.map.push_back(walked.tileAxis < 0 ? 1 : walked.tileAxis == 0 ? type.getDimSize(0) : buffer.back());
-  }
-  return true;
+  staged.box = *box;
+  return llvm::all_of(box->origin, [&](Value position) { return !position || isScalarOf(position, loop, kernel); });
+}
+
+bool areExclusive(Operation *x, Operation *y) {
+  for (Operation *up = x->getParentOp(); up; up = up->getParentOp())
+    if (auto branch = dyn_cast<scf::IfOp>(up); branch && branch->isProperAncestor(y))
+      return branch.getThenRegion().isAncestor(x->getParentRegion()) !=
+             branch.getThenRegion().isAncestor(y->getParentRegion());
+  return false;
 }
 
 std::optional<Ring> ringOf(scf::ForOp loop, func::FuncOp kernel) {
   Ring ring{loop};
-  if (loop->getParentOfType<scf::ForOp>() || !loop->getNumResults())
+  if (!loop->getNumResults())
     return std::nullopt;
   SmallVector<Value> asked{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()};
-  for (Operation *up = loop->getParentOp(); up != kernel; up = up->getParentOp())
+  for (Operation *up = loop->getParentOp(); up != kernel; up = up->getParentOp()) {
     if (auto branch = dyn_cast<scf::IfOp>(up))
       asked.push_back(branch.getCondition());
+    if (auto outer = dyn_cast<scf::ForOp>(up))
+      llvm::append_values(asked, outer.getLowerBound(), outer.getUpperBound(), outer.getStep());
+  }
   for (Value value : asked)
     if (!isScalarOf(value, loop, kernel))
       return std::nullopt;
@@ -96,7 +84,6 @@ std::optional<Ring> ringOf(scf::ForOp loop, func::FuncOp kernel) {
     Staged staged{store.getValue().getDefiningOp<tile::LoadOp>(),
                   store,
                   store.getBuffer().getDefiningOp<tile::AllocOp>(),
-                  {},
                   {},
                   {}};
     for (Operation *user : staged.alloc.getBuffer().getUsers())

@@ -1,7 +1,6 @@
 // Loops whose operands the copy engine can bring: what of a tensor goes where, and on what conditions.
 #pragma once
-#include "compiler/tile/tile.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "compiler/target/gpu/boxes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <optional>
 
@@ -13,9 +12,7 @@ struct Staged {
   tile::SharedStoreOp store;
   tile::AllocOp alloc;
   tile::SharedLoadOp read;
-  llvm::SmallVector<int64_t> map;        // an entry of tile.maps
-  llvm::SmallVector<mlir::Value> origin; // null: 0
-  mlir::Value row, limit; // rows from `limit` on are zeros, though the tensor may go on: the first is `row`
+  Box box;
 };
 
 struct Ring {
@@ -24,6 +21,9 @@ struct Ring {
   tile::DotOp dot;   // the only one, if its sums go from step to step unseen
   unsigned sums = 0; // the loop's result that these are
 };
+
+// Whether the operations stand in the two branches of one scf.if.
+bool areExclusive(mlir::Operation *x, mlir::Operation *y);
 
 // The loop as a ring, where all that it stages for its dots can come by tensor maps.
 std::optional<Ring> ringOf(mlir::scf::ForOp loop, mlir::func::FuncOp kernel);

@@ -7,7 +7,9 @@
 //
 // The consumers' first step has none before it, and says so of the last slot: for that one the producer counts a phase
 // more.
-// What the kernel does beside stays with the consumers; the producer repeats the scalars that it needs.
+// What the kernel does beside stays with the consumers; the producer repeats the scalars that it needs. Where a ring is
+// filled more than once, by a loop in a loop or by program after program of a persistent block, slots and phases go on
+// where they were: the producer is ahead by what the ring holds, and so an epilogue runs beside the next loads.
 #include "compiler/passes/passes.h"
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/grid.h"
@@ -35,10 +37,11 @@ constexpr int64_t registersOfSm = 65536, producerRegisters = 40, mostRegisters =
 struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps> {
   using Base::Base;
   SmallVector<Ring> rings;
-  SmallVector<Attribute> maps;
   SmallVector<tile::AllocOp> buffers; // one for each operand of a ring
   tile::AllocOp barriers;
   int64_t slots = 0;
+  bool persistent = false;
+  bool goesOn = false;       // a ring is used more than once: slots and phases are remembered from one use to the next
   Operation *last = nullptr; // program: what comes before it is done by all warps
 
   void runOnOperation() override {
@@ -46,10 +49,10 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     if (!chip)
       return signalPassFailure();
     func::FuncOp kernel = getOperation();
-    rings.clear(), maps.clear(), buffers.clear();
+    rings.clear(), buffers.clear();
     slots = stages ? stages : chip->gpu.stages;
-    // Persistent programs would meet mbarriers in the middle of a phase.
-    if (!chip->has("tma") || !kernel->hasAttr(tile::alignedAttr) || kernel->hasAttr(gpu::persistentAttr) || slots < 2)
+    goesOn = persistent = kernel->hasAttr(gpu::persistentAttr);
+    if (!chip->has("tma") || !kernel->hasAttr(tile::alignedAttr) || slots < 2)
       return;
     SmallVector<scf::ForOp> loops;
     kernel.walk([&](scf::ForOp loop) { loops.push_back(loop); });
@@ -57,11 +60,18 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
       std::optional<Ring> ring = ringOf(loop, kernel);
       if (!ring || llvm::any_of(rings, [&](Ring &whole) { return joinRest(whole, *ring); }))
         continue;
-      if (llvm::all_of(rings, [&](const Ring &other) { return canShare(other, *ring); }))
-        rings.push_back(*ring);
+      if (!llvm::all_of(rings, [&](const Ring &other) { return haveSameSlots(other, *ring); }))
+        continue;
+      goesOn |= ring->loop->getParentOfType<scf::ForOp>() ||
+                llvm::any_of(rings, [&](const Ring &other) { return !gpu::areExclusive(other.loop, ring->loop); });
+      rings.push_back(*ring);
     }
     if (rings.empty() || !fits(*chip))
       return;
+    // Slots that go from ring to ring are freed by one rule.
+    if (goesOn && !llvm::all_of(rings, [](const Ring &ring) { return bool(ring.dot); }))
+      for (Ring &ring : rings)
+        ring.dot = {};
     split();
     for (Ring &ring : rings)
       consume(ring);
@@ -77,7 +87,7 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
         !llvm::equal(body, other, same) || whole.staged.size() != rest.staged.size())
       return false;
     for (auto [a, b] : llvm::zip(whole.staged, rest.staged))
-      if (a.map != b.map || a.limit || b.limit)
+      if (a.box.map != b.box.map || a.box.limit || b.box.limit)
         return false;
     whole.loop.setUpperBound(rest.loop.getUpperBound());
     rest.loop.getResults().replaceAllUsesWith(whole.loop.getResults());
@@ -85,34 +95,49 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     return true;
   }
 
-  // Rings of which a program runs one at most, with the same operands, share slots and barriers.
-  static bool canShare(const Ring &x, const Ring &y) {
+  // Rings with the same operands share slots and barriers.
+  static bool haveSameSlots(const Ring &x, const Ring &y) {
     if (x.staged.size() != y.staged.size())
       return false;
     for (auto [a, b] : llvm::zip(x.staged, y.staged))
       if (tile::AllocOp(a.alloc).getType() != tile::AllocOp(b.alloc).getType())
         return false;
-    Operation *loop = x.loop, *other = y.loop;
-    for (Operation *up = loop->getParentOp(); up; up = up->getParentOp())
-      if (auto branch = dyn_cast<scf::IfOp>(up); branch && branch->isProperAncestor(other))
-        return branch.getThenRegion().isAncestor(loop->getParentRegion()) !=
-               branch.getThenRegion().isAncestor(other->getParentRegion());
-    return false;
+    return true;
   }
 
-  // Buffers of the epilogue come after the ring and may take its place.
+  // Buffers of the epilogue come after the ring and may take its place, unless the ring goes on.
   bool fits(const tessera::Target &chip) {
-    int64_t slot = 0, before = 128;
+    int64_t slot = 0, before = 128 + (goesOn ? besideRings(getOperation().getBody().front()) : 0);
     for (Staged &staged : rings.front().staged)
       slot += (gpu::slotBytes(staged.alloc.getType()) + 1023) / 1024 * 1024;
     while (slots > 1 && before + slots * slot > chip.gpu.sharedBytes)
       --slots;
     return slots > 1;
   }
+  // Bytes of the block's other buffers, of one of two branches.
+  int64_t besideRings(Block &block) {
+    auto inRing = [&](Operation &op) {
+      return llvm::any_of(rings, [&](Ring &ring) {
+        return llvm::any_of(ring.staged, [&](Staged &staged) { return staged.alloc == &op; });
+      });
+    };
+    int64_t bytes = 0;
+    for (Operation &op : block) {
+      if (auto alloc = dyn_cast<tile::AllocOp>(op); alloc && !inRing(op))
+        bytes += (gpu::bufferBytes(alloc.getType()) + 1023) / 1024 * 1024;
+      SmallVector<int64_t, 2> each{0};
+      for (Region &region : op.getRegions())
+        each.push_back(region.empty() ? 0 : besideRings(region.front()));
+      bytes += *llvm::max_element(each);
+    }
+    return bytes;
+  }
 
   void split() {
     func::FuncOp kernel = getOperation();
     Block &body = kernel.getBody().front();
+    if (persistent)
+      programsFirst(body);
     last = nullptr;
     for (auto program : body.getOps<tile::ProgramOp>())
       last = program;
@@ -140,6 +165,7 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     auto elected =
         scf::IfOp::create(b, loc, tile::IsProducerOp::create(b, loc, b.getI1Type(), true), /*withElseRegion=*/false);
     b.setInsertionPointToStart(elected.thenBlock());
+    begin(b, loc, {0, 1});
     produce(body, b, IRMapping());
 
     b.setInsertionPointToStart(roles.elseBlock());
@@ -147,10 +173,41 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
       int64_t left = registersOfSm - 128 * producerRegisters;
       tile::SetRegistersOp::create(b, loc, std::min(left / (32 * warps) / 8 * 8, mostRegisters), true);
     }
+    begin(b, loc, {0, 0, slots - 1});
     for (Operation *op : rest)
-      op->moveBefore(roles.elseBlock()->getTerminator());
+      op->moveBefore(b.getInsertionBlock()->getTerminator());
     kernel->setAttr(tile::producersAttr, b.getI64IntegerAttr(producers));
-    kernel->setAttr(tile::mapsAttr, b.getArrayAttr(maps));
+  }
+
+  // What follows the programs' numbers belongs to one program.
+  static void programsFirst(Block &body) {
+    SmallVector<tile::ProgramOp> programs(body.getOps<tile::ProgramOp>());
+    for (tile::ProgramOp program : llvm::reverse(programs)) {
+      program->moveBefore(&body, body.begin());
+      if (Operation *bound = program.getBound().getDefiningOp())
+        bound->moveBefore(program);
+    }
+  }
+
+  // A role begins: with what it remembers, and with the loop over the programs of a persistent block, which `b` then
+  // stands in.
+  void begin(OpBuilder &b, Location loc, ArrayRef<int64_t> state) {
+    for (auto [number, value] : llvm::enumerate(goesOn ? state : ArrayRef<int64_t>()))
+      tile::RememberOp::create(b, loc, constant(b, loc, value), number);
+    if (!persistent)
+      return;
+    auto walk = tile::WalkOp::create(b, loc, b.getIndexType(), b.getIndexType(), b.getIndexType());
+    auto loop = scf::ForOp::create(b, loc, walk.getFirst(), walk.getEnd(), walk.getStep());
+    b.setInsertionPointToStart(loop.getBody());
+    tile::EnterOp::create(b, loc, loop.getInductionVar());
+  }
+  Value stateOf(OpBuilder &b, Location loc, int64_t number, int64_t first) {
+    return goesOn ? tile::RecallOp::create(b, loc, b.getI32Type(), number).getResult() : constant(b, loc, first);
+  }
+  void keepState(OpBuilder &b, Location loc, ValueRange state) {
+    for (auto [number, value] : llvm::enumerate(state))
+      if (goesOn)
+        tile::RememberOp::create(b, loc, value, number);
   }
 
   // The value again, for the producer. What comes before the roles part is there already.
@@ -177,6 +234,8 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
       auto ring = llvm::find_if(rings, [&](Ring &r) { return r.loop == &op; });
       if (ring != rings.end())
         produceSteps(*ring, b, map);
+      else if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsRing(loop.getRegion()))
+        produceLoop(loop, b, map);
       auto branch = dyn_cast<scf::IfOp>(op);
       if (!branch || (!holdsRing(branch.getThenRegion()) && !holdsRing(branch.getElseRegion())))
         continue;
@@ -191,12 +250,20 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     }
   }
 
+  void produceLoop(scf::ForOp loop, OpBuilder &b, IRMapping map) {
+    auto made = scf::ForOp::create(b, loop.getLoc(), again(loop.getLowerBound(), b, map),
+                                   again(loop.getUpperBound(), b, map), again(loop.getStep(), b, map));
+    map.map(loop.getInductionVar(), made.getInductionVar());
+    OpBuilder inner = OpBuilder::atBlockBegin(made.getBody());
+    produce(*loop.getBody(), inner, map);
+  }
+
   void produceSteps(Ring &ring, OpBuilder &b, IRMapping map) {
     Location loc = ring.loop.getLoc();
     Value lower = again(ring.loop.getLowerBound(), b, map), upper = again(ring.loop.getUpperBound(), b, map),
           step = again(ring.loop.getStep(), b, map);
     // Nobody has filled a slot yet: the phase before the first counts as complete.
-    SmallVector<Value> start{constant(b, loc, 0), constant(b, loc, 1)};
+    SmallVector<Value> start{stateOf(b, loc, 0, 0), stateOf(b, loc, 1, 1)};
     auto made = scf::ForOp::create(
         b, loc, lower, upper, step, start, [&](OpBuilder &inner, Location, Value at, ValueRange state) {
           map.map(ring.loop.getInductionVar(), at);
@@ -210,25 +277,17 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
           tile::ExpectOp::create(inner, loc, barriers, index, bytes);
           for (auto [staged, buffer] : llvm::zip(ring.staged, buffers)) {
             SmallVector<Value> origin;
-            for (Value position : staged.origin)
+            for (Value position : staged.box.origin)
               origin.push_back(position ? again(position, inner, map)
                                         : arith::ConstantIndexOp::create(inner, loc, 0).getResult());
-            tile::TensorCopyOp::create(inner, staged.load.getLoc(), mapNumber(staged.map), origin, buffer,
-                                       slotOf(inner, loc, index, buffer), barriers, index);
+            tile::TensorCopyOp::create(inner, staged.load.getLoc(), gpu::mapNumber(getOperation(), staged.box.map),
+                                       origin, buffer, slotOf(inner, loc, index, buffer), barriers, index);
           }
           auto [nextIndex, nextParity] = following(inner, loc, index, parity, ring.dot ? slots - 1 : 0);
           scf::YieldOp::create(inner, loc, ValueRange{nextIndex, nextParity});
         });
     b.setInsertionPointAfter(made);
-  }
-
-  int64_t mapNumber(ArrayRef<int64_t> map) {
-    Attribute entry = DenseI64ArrayAttr::get(&getContext(), map);
-    auto found = llvm::find(maps, entry);
-    int64_t number = found - maps.begin();
-    if (found == maps.end())
-      maps.push_back(entry);
-    return number;
+    keepState(b, loc, made.getResults());
   }
 
   static Value constant(OpBuilder &b, Location loc, int64_t value) {
@@ -253,7 +312,7 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     b.setInsertionPoint(staged.load);
     Location loc = staged.load.getLoc();
     int64_t rows = cast<RankedTensorType>(staged.load.getType()).getDimSize(0);
-    Value left = arith::SubIOp::create(b, loc, staged.limit, staged.row);
+    Value left = arith::SubIOp::create(b, loc, staged.box.limit, staged.box.row);
     Value some =
         arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, left, arith::ConstantIndexOp::create(b, loc, rows));
     auto branch = scf::IfOp::create(b, loc, some, /*withElseRegion=*/false);
@@ -267,9 +326,9 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     IRRewriter b(&getContext());
     Location loc = ring.loop.getLoc();
     b.setInsertionPoint(ring.loop);
-    SmallVector<Value> first{constant(b, loc, 0), constant(b, loc, 0)};
+    SmallVector<Value> first{stateOf(b, loc, 0, 0), stateOf(b, loc, 1, 0)};
     if (ring.dot)
-      first.push_back(constant(b, loc, slots - 1));
+      first.push_back(stateOf(b, loc, 2, slots - 1));
     Value index, parity, freed;
     auto made = ring.loop.replaceWithAdditionalYields(b, first, /*replaceInitOperandUsesInLoop=*/false,
                                                       [&](OpBuilder &inner, Location, ArrayRef<BlockArgument> added) {
@@ -286,7 +345,7 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     b.setInsertionPointToStart(ring.loop.getBody());
     tile::AwaitOp::create(b, loc, barriers, index, parity, 0);
     for (auto [staged, buffer] : llvm::zip(ring.staged, buffers)) {
-      if (staged.limit)
+      if (staged.box.limit)
         clearRows(b, staged, buffer, index);
       b.setInsertionPoint(staged.read);
       staged.read.getBufferMutable().assign(buffer);
@@ -307,8 +366,9 @@ struct SpecializeWarps : tessera::impl::TileSpecializeWarpsBase<SpecializeWarps>
     if (ring.dot) // the wgmma of the step before is waited for behind this step's
       ring.dot->setAttr(tile::pendingAttr, b.getI64IntegerAttr(1));
     tile::ArriveOp::create(b, loc, barriers, freed, slots);
+    b.setInsertionPointAfter(ring.loop);
+    keepState(b, loc, ring.loop.getResults().take_back(first.size()));
     if (ring.dot) {
-      b.setInsertionPointAfter(ring.loop);
       Value sums = ring.loop.getResult(ring.sums);
       auto settled = tile::SettleOp::create(b, loc, sums.getType(), sums);
       sums.replaceAllUsesExcept(settled.getResult(), settled);

@@ -62,12 +62,13 @@ SharedOperand sharedOperand(Value operand) {
 }
 
 SmallVector<int64_t> panelShape(RankedTensorType tile) {
-  int64_t bytes = elementBytes(tile), row = tile.getDimSize(1) * bytes, panel = Swizzle::waveBytes;
+  int64_t bytes = elementBytes(tile), columns = tile.getShape().back(), row = columns * bytes;
+  int64_t rows = tile.getNumElements() / columns, panel = Swizzle::waveBytes;
   while (panel > narrowestPanel && row % panel)
     panel /= 2;
   if (row <= panel)
-    return SmallVector<int64_t>(tile.getShape());
-  return {row / panel, tile.getDimSize(0), panel / bytes};
+    return {rows, columns};
+  return {row / panel, rows, panel / bytes};
 }
 
 } // namespace tessera::gpu
