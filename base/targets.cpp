@@ -15,7 +15,7 @@ static constexpr std::string_view
     ampere = "f16_mma_k8,f16_mma,bf16,cvt_x2,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async",
     ada = "f16_mma_k8,f16_mma,bf16,cvt_x2,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async,fp8",
     hopper = "f16_mma_k8,f16_mma,bf16,cvt_x2,s8_mma_k16,s8_mma,tf32_mma,ldmatrix,cp_async,fp8,stmatrix,tma,wgmma,"
-             "setmaxnreg";
+             "setmaxnreg,short_fp8_sums";
 
 // A thread moves 16 bytes at most with one instruction and has 255 registers; a tile is spread over a block's threads.
 static constexpr Target gpu(std::string_view name, std::string_view arch, std::string_view features, GpuTraits traits) {

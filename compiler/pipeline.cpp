@@ -37,6 +37,7 @@ void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &sch
     pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());
     return;
   }
+  pm.addNestedPass<func::FuncOp>(createTilePromoteSums({name, schedule.warps}));
   pm.addNestedPass<func::FuncOp>(createTileWalkGrid({name, schedule.raster, schedule.persistent}));
   pm.addNestedPass<func::FuncOp>(createTileAssignGpuLayouts({name, schedule.warps}));
   pm.addNestedPass<func::FuncOp>(createTileVerifyLayouts());

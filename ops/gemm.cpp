@@ -70,7 +70,8 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
   if (target.vendor != Vendor::cpu) {
     // What no tensor core multiplies the threads do in f32, a patch of 4 x 4 each. A step takes 64 bytes of a row, or
     // of halves the 128 that wgmma's widest swizzle covers (of bytes they spilled 234 bytes where rows are not
-    // aligned); 32 of bytes that shared memory has to give one by one.
+    // aligned); 32 of bytes that shared memory has to give one by one. Sums of 8-bit floats need their registers twice
+    // (tile-promote-sums).
     bool threads =
         in == f32 ? precision == Precision::full || !target.has("tf32_mma") : in == bf16 && !target.has("bf16");
     int most = threads ? 64 : 128;
@@ -81,7 +82,7 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
     bool warpgroups = most == 128 && target.has("wgmma") && (info(in).bits == 16 || (info(in).bits == 8 && transposed));
     return {.bm = int(std::clamp<int64_t>(floorPower(int(std::min<int64_t>(rows, most))), 16, most)),
             .bn = panel                       ? panel
-                  : warpgroups && rows >= 128 ? 256
+                  : warpgroups && rows >= 128 ? (isFloat8(in) ? 128 : 256)
                   : threads                   ? 64
                                               : 128,
             .bk = kGroup                              ? kGroup

@@ -1,4 +1,6 @@
 #include "compiler/lower/lowering.h"
+#include "compiler/lower/unread.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -116,6 +118,10 @@ LogicalResult Lowering::lowerOp(Operation *op) {
 
 void Lowering::lowerConstant(arith::ConstantOp op) {
   Type type = registerType(op.getType());
+  if (op->hasAttr(unreadAttr)) {
+    registers[op] = Registers(registerCount(op.getType()), LLVM::UndefOp::create(b, op.getLoc(), type));
+    return;
+  }
   TypedAttr value;
   if (auto splatted = dyn_cast<SplatElementsAttr>(op.getValue())) {
     auto element = splatted.getSplatValue<TypedAttr>();

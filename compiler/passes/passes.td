@@ -24,6 +24,11 @@ def TileLegalizeDots : Tile_Pass<"tile-legalize-dots"> {
   let summary = "widen dot operands to types that one of the target's matrix operations multiplies";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];
 }
+def TilePromoteSums : Tile_Pass<"tile-promote-sums"> {
+  let summary = "sums of 8-bit floats are taken out of tensor cores that keep few of their bits, every few steps of k";
+  let options = [Option<"target", "target", "std::string", "\"h100\"", "row of base/targets.cpp">,
+                 Option<"warps", "warps", "int", "0", "warps a block; 0: from the kernel's tiles">];
+}
 def TileLoopDots : Tile_Pass<"tile-loop-dots"> {
   let summary = "dots that would unroll into too many instructions become loops over k";
   let options = [Option<"target", "target", "std::string", "\"cpu\"", "row of base/targets.cpp">];

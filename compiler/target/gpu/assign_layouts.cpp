@@ -53,7 +53,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     if (!chip)
       return signalPassFailure();
     row = chip;
-    warpCount = warps ? warps : gpu::defaultWarps(getOperation());
+    auto wanted = getOperation()->getAttrOfType<IntegerAttr>(tile::warpsAttr); // by a pass before
+    warpCount = warps ? warps : wanted ? int(wanted.getInt()) : gpu::defaultWarps(getOperation());
     getOperation()->setAttr(tile::warpsAttr, IntegerAttr::get(IntegerType::get(&getContext(), 64), warpCount));
     same = {}, chosen.clear(), fresh.clear(); // of the kernel before
     cloneCheap();

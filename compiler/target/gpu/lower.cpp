@@ -219,6 +219,11 @@ void GpuLowering::lowerDot(tile::DotOp op) {
   auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
   Layout acc = layoutOf(op.getResult()), lhs = layoutOf(op.getLhs()), rhs = layoutOf(op.getRhs());
   Registers values = regs(op.getAcc());
+  if (Value goesOn = pastRestart(op)) {
+    Value zero = arith::ConstantOp::create(b, op.getLoc(), b.getZeroAttr(values.front().getType()));
+    for (Value &value : values)
+      value = arith::SelectOp::create(b, op.getLoc(), goesOn, value, zero);
+  }
   op.emitRemark() << "dot: " << values.size() << " accumulators a thread, "
                   << StringRef(mma.name.data(), mma.name.size()) << ", " << mma.m << " x " << mma.n << " x " << mma.k
                   << ", " << warpsText(acc);

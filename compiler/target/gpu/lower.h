@@ -50,6 +50,8 @@ private:
   mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
+  // Of a dot whose sums begin at zero in its loop's first step: whether this is another; null elsewhere.
+  mlir::Value pastRestart(tile::DotOp op);
   // The registers of a dot's operand, loaded now where they have not been.
   llvm::SmallVector<mlir::Value> operandOf(mlir::Value tile, int64_t first, int64_t count);
   llvm::SmallVector<mlir::Value> operandOf(mlir::Value tile, llvm::ArrayRef<int64_t> numbers);

@@ -93,6 +93,14 @@ private:
   Value first;
 };
 
+Value GpuLowering::pastRestart(tile::DotOp op) {
+  auto loop = op->getParentOfType<scf::ForOp>();
+  if (!op->hasAttr(restartsAttr))
+    return {};
+  return arith::CmpIOp::create(b, op.getLoc(), arith::CmpIPredicate::ne, scalar(loop.getInductionVar()),
+                               scalar(loop.getLowerBound()));
+}
+
 void GpuLowering::lowerWarpgroupDot(tile::DotOp op) {
   Location loc = op.getLoc();
   auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
@@ -128,6 +136,8 @@ void GpuLowering::lowerWarpgroupDot(tile::DotOp op) {
   if (fresh)
     values.assign(values.size(), LLVM::UndefOp::create(b, loc, values.front().getType()));
 
+  Value goesOn = pastRestart(op);
+
   // Everything that the registers were used for comes before the fence.
   Registers used = words;
   if (!fresh)
@@ -160,10 +170,17 @@ void GpuLowering::lowerWarpgroupDot(tile::DotOp op) {
           constraints = "r,r,r,r,";
         }
         read.push_back(other.at(*this, loc, column, step));
-        std::string text = name + listed(0, each) + ", " + operands + ", $" + std::to_string(next) +
-                           (fresh && step == 0 ? ", 0" : ", 1") + flags + ";";
+        std::string adds = fresh && step == 0 ? "0" : "1";
+        constraints += "l";
+        if (goesOn && step == 0) {
+          adds = "$" + std::to_string(next + 1);
+          read.push_back(goesOn);
+          constraints += ",b";
+        }
+        std::string text =
+            name + listed(0, each) + ", " + operands + ", $" + std::to_string(next) + ", " + adds + flags + ";";
         through(b, loc, text, MutableArrayRef<Value>(values).slice((block * all + column) / 2, each), read,
-                constraints + "l");
+                constraints);
       }
   auto pending = op->getAttrOfType<IntegerAttr>(tile::pendingAttr);
   through(b, loc,

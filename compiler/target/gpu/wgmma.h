@@ -11,6 +11,9 @@ namespace tessera::gpu {
 inline constexpr llvm::StringLiteral wgmmaAttr = "tile.wgmma";
 inline bool isWgmma(tile::DotOp dot) { return dot->hasAttr(wgmmaAttr); }
 
+// On a dot in a loop (unit): in the loop's first step its sums begin at zero, whatever the accumulator holds.
+inline constexpr llvm::StringLiteral restartsAttr = "tile.restarts";
+
 // On a tile.barrier (unit). async_proxy: what the threads wrote to shared memory before is visible to wgmma and the
 // copy engine after. stores_read: the engine has read what tile.tensor_store gave it before.
 inline constexpr llvm::StringLiteral proxyAttr = "tile.async_proxy", storesReadAttr = "tile.stores_read";

@@ -154,7 +154,7 @@ void runWgmma(Warp &w, const Op &op) {
         C[place(i, l)] = half ? fromF16(u16(w.in<u32>(op.more[i / 2])[l] >> 16 * (i & 1))) : w.in<float>(op.more[i])[l];
   const TensorModel model = whole ? TensorModel::ieeeFma : w.launch->options.tensorModel;
   for (u32 e = 0; model != TensorModel::ieeeFma && e < 16 * N; ++e)
-    C[e] = tensorSum(model, C[e], A + e / N * K, BT + e % N, N, K);
+    C[e] = tensorSum(model, C[e], A + e / N * K, BT + e % N, N, K, info(ta).bits == 8 ? 13 : 24);
   for (u32 r = 0; model == TensorModel::ieeeFma && r < 16; ++r)
     for (u32 k = 0; k < K; ++k) {
       float a = A[r * K + k];

@@ -23,7 +23,7 @@ float towardZero(double x) {
 }
 } // namespace
 
-float tensorSum(TensorModel model, float c, const float *a, const float *b, size_t stride, uint32_t k) {
+float tensorSum(TensorModel model, float c, const float *a, const float *b, size_t stride, uint32_t k, int bits) {
   bool isFinite = std::isfinite(c);
   double largest = std::fabs(double(c));
   for (uint32_t i = 0; i < k; ++i) {
@@ -43,7 +43,7 @@ float tensorSum(TensorModel model, float c, const float *a, const float *b, size
       total.add(double(a[i]) * b[i * stride]);
     return float(total.sum + total.error);
   }
-  const int quantum = std::ilogb(largest) - 24;
+  const int quantum = std::ilogb(largest) - bits;
   total.add(cut(c, quantum));
   for (uint32_t i = 0; i < k; ++i)
     total.add(cut(double(a[i]) * b[i * stride], quantum));
