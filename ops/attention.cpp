@@ -64,8 +64,8 @@ void Attention::define(Kernel &k, const Config &c) const {
   Tile end = max(score.causal ? min(len, first + c.bm) : len, 0);
   Tile begin = score.window ? max(first - (score.window - 1), 0) : full({}, 0, i32);
 
-  // Scores [rows, bn]: `inBase2` of them are in base 2, which the exponent takes unrounded (fma). A masked score is -inf
-  // and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
+  // Scores [rows, bn]: `inBase2` of them are in base 2, which the exponent takes unrounded (fma). A masked score is
+  // -inf and the running maximum finite, so a wholly masked step changes nothing, not even a bit.
   double scale = score.scale ? score.scale : 1 / std::sqrt(double(d));
   bool plain = !score.softCap && !score.alibi && scale > 0;
   double inBase2 = plain ? scale * log2e : log2e;
