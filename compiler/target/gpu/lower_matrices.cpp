@@ -22,13 +22,14 @@ GpuLowering::MatrixPlan GpuLowering::planMatrices(const Layout &layout, RankedTe
   if (!rows || !word || layout.lane.size() != 5 || swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
     return plan;
   auto fits = [&](int along) { // the axis whose neighbours share a word
+    Layout fragment;
     auto basis = [&](int axis, int64_t step) { return axis == 0 ? Coordinate{step, 0} : Coordinate{0, step}; };
-    SmallVector<Coordinate> inner, lanes;
     for (int64_t step = 1; step < word; step *= 2)
-      inner.push_back(basis(along, step));
-    lanes = {basis(along, word), basis(along, 2 * word), basis(1 - along, 1), basis(1 - along, 2), basis(1 - along, 4)};
-    return layout.reg.size() >= inner.size() && std::equal(inner.begin(), inner.end(), layout.reg.begin()) &&
-           std::equal(lanes.begin(), lanes.end(), layout.lane.begin());
+      fragment.reg.push_back(basis(along, step));
+    fragment.lane = {basis(along, word), basis(along, 2 * word), basis(1 - along, 1), basis(1 - along, 2),
+                     basis(1 - along, 4)};
+    fragment.rep = {1, 1};
+    return divide(layout, fragment).has_value();
   };
   plan.word = word;
   plan.transposed = bytes == 2 && fits(0);

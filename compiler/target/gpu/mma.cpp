@@ -1,4 +1,5 @@
 #include "compiler/target/gpu/mma.h"
+#include "compiler/layout/algebra.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -84,10 +85,21 @@ WarpGrid warpGrid(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit s
   return grid;
 }
 
-// Bases step, 2 step, ... below `end` along `axis` of a matrix.
-static void addBits(std::vector<Coordinate> &bases, int axis, int64_t step, int64_t end) {
-  for (; step < end; step *= 2)
-    bases.push_back(axis == 0 ? Coordinate{step, 0} : Coordinate{0, step});
+// Bits of one kind of hardware along one axis of a matrix.
+static Layout along(std::vector<Coordinate> Layout::*bits, int axis, int64_t extent) {
+  Layout out;
+  for (int64_t step = 1; step < extent; step *= 2)
+    (out.*bits).push_back(axis == 0 ? Coordinate{step, 0} : Coordinate{0, step});
+  out.rep = {1, 1};
+  return out;
+}
+
+static Layout productOf(std::initializer_list<Layout> parts) {
+  Layout out;
+  out.rep = {1, 1};
+  for (const Layout &part : parts)
+    out = product(out, part);
+  return out;
 }
 
 static int64_t powerIn(int64_t extent, int64_t most) {
@@ -104,14 +116,9 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
     if (int64_t rows = acc[0] / warpGrid(op, acc, warps, split).m; neighbours && rows % op.m == 0)
       perRow = 8 * powerIn(rows / 8, neighbours);
     // Rows side by side come first in the registers: a wide access, where they are so in memory.
-    int64_t held = perRow / 8;
-    if (neighbours)
-      addBits(out.reg, 0, 1, held);
-    addBits(out.reg, 1, 1, 2);
-    if (!neighbours)
-      addBits(out.reg, 0, 8, op.m);
-    addBits(out.lane, 1, 2, 8);
-    addBits(out.lane, 0, neighbours ? held : 1, neighbours ? perRow : 8);
+    Layout held = along(&Layout::reg, 0, perRow / 8), columns = along(&Layout::reg, 1, 2),
+           quads = along(&Layout::lane, 1, 4), rows = along(&Layout::lane, 0, 8);
+    out = neighbours ? productOf({held, columns, quads, rows}) : productOf({columns, quads, rows, held});
   } else {
     // Each thread owns a patch of up to 4 x 4, or a smaller one where lanes would compute the same as others; the lanes
     // lie along the columns first.
@@ -120,8 +127,7 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
     perRow = powerIn(acc[0], std::clamp<int64_t>(each / perColumn, 1, 4));
     while (perRow * perColumn > 1 && powerIn(acc[0] / perRow, 32) * powerIn(acc[1] / perColumn, 32) < 32)
       (perRow > 1 ? perRow : perColumn) /= 2;
-    addBits(out.reg, 1, 1, perColumn);
-    addBits(out.reg, 0, 1, perRow);
+    out = productOf({along(&Layout::reg, 1, perColumn), along(&Layout::reg, 0, perRow)});
     for (int bit = 0; bit < 5; ++bit) {
       if (acc[1] % (2 * perColumn) == 0 && (bit < 3 || acc[0] % (2 * perRow) != 0))
         out.lane.push_back({0, perColumn}), perColumn *= 2;
@@ -136,12 +142,11 @@ Layout accLayout(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit sp
   if (!op.matrix())
     unit.m = int(perRow);
   WarpGrid grid = warpGrid(unit, acc, warps, split);
-  addBits(out.warp, 0, perRow, perRow * grid.m);
-  addBits(out.warp, 1, perColumn, perColumn * grid.n);
+  Layout blocks = productOf({along(&Layout::warp, 0, grid.m), along(&Layout::warp, 1, grid.n)});
   for (int spare = 1; spare < grid.spare; spare *= 2)
-    out.warp.push_back({0, 0});
-  out.rep = {acc[0] / (perRow * grid.m), acc[1] / (perColumn * grid.n)};
-  return out;
+    blocks.warp.push_back({0, 0});
+  blocks.rep = {acc[0] / (perRow * grid.m), acc[1] / (perColumn * grid.n)};
+  return product(out, blocks);
 }
 
 // The operand's fragment: `axis` is the one it shares with the accumulator.
@@ -160,17 +165,17 @@ static Layout operandLayout(const MmaOp &op, const Layout &acc, int axis, int64_
     for (const Coordinate &basis : acc.lane)
       if (basis[axis])
         lanes.push_back(basis);
-    out.lane.clear(), out.reg.clear();
-    addBits(out.reg, kAxis, 1, run ? run : word);
-    out.reg.insert(out.reg.end(), held.begin(), held.end());
-    if (!run)
-      addBits(out.reg, kAxis, 4 * word, op.k);
-    addBits(out.lane, kAxis, run ? run : word, 4 * (run ? run : word));
-    out.lane.insert(out.lane.end(), lanes.begin(), lanes.end());
-  } else if (op.k > 1) {
-    std::vector<Coordinate> inner;
-    addBits(inner, kAxis, 1, op.k);
-    out.reg.insert(out.reg.begin(), inner.begin(), inner.end());
+    Layout shared = out;
+    shared.reg = held, shared.lane = lanes, shared.warp.clear(), shared.rep = {1, 1};
+    std::vector<Coordinate> warps = out.warp;
+    Coordinate rep = out.rep;
+    out = productOf({along(&Layout::reg, kAxis, run ? run : word), along(&Layout::lane, kAxis, 4), shared,
+                     along(&Layout::reg, kAxis, run ? 1 : op.k / (4 * word))});
+    out.warp = warps, out.rep = rep;
+  } else {
+    Coordinate rep = out.rep;
+    out = product(along(&Layout::reg, kAxis, op.k), out);
+    out.rep = rep;
   }
   out.rep[kAxis] = depth / (run ? 4 * run : op.k);
   return out;
@@ -229,12 +234,9 @@ SmallVector<int64_t> Fragments::acc(int64_t row, int64_t column) const {
 }
 
 Layout withNeighboursAlong(Layout operand, int kAxis, int64_t most) {
-  std::vector<Coordinate> inner;
   int64_t run = powerIn(operand.rep[kAxis], most);
-  addBits(inner, kAxis, 1, run);
-  operand.reg.insert(operand.reg.begin(), inner.begin(), inner.end());
   operand.rep[kAxis] /= run;
-  return operand;
+  return product(along(&Layout::reg, kAxis, run), operand);
 }
 
 SmallVector<Value> packWords(OpBuilder &b, Location loc, ValueRange elements) {
