@@ -47,6 +47,7 @@ void addLayoutStage(OpPassManager &pm, const Target &target, const Schedule &sch
   pm.addNestedPass<func::FuncOp>(createTileStoreTensors({name}));
   pm.addNestedPass<func::FuncOp>(createTilePipeline({name, schedule.stages}));
   pm.addNestedPass<func::FuncOp>(createTileChooseSwizzles({name}));
+  pm.addNestedPass<func::FuncOp>(createTileLimitRegisters({name}));
   if (schedule.peelLoops)
     pm.addNestedPass<func::FuncOp>(createTileSplitMasks());
   pm.addNestedPass<func::FuncOp>(createTilePlaceShared({name}));

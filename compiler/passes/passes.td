@@ -76,6 +76,10 @@ def TileChooseSwizzles : Tile_Pass<"tile-choose-swizzles"> {
 def TileSplitMasks : Tile_Pass<"tile-split-masks"> {
   let summary = "a loop without masks for the first steps of a product's loop, where they hide nothing, then one with them";
 }
+def TileLimitRegisters : Tile_Pass<"tile-limit-registers"> {
+  let summary = "a bound on the registers of a loop that multiplies what it multiplied, from what it holds";
+  let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];
+}
 def TilePlaceShared : Tile_Pass<"tile-place-shared"> {
   let summary = "give shared buffers their offsets; those that never live together share space";
   let options = [Option<"target", "target", "std::string", "\"t4\"", "row of base/targets.cpp">];

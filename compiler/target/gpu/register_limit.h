@@ -4,7 +4,8 @@
 
 namespace tessera::gpu {
 
-// On a kernel, i64: what becomes .maxnreg. Set by tile-pipeline, and only where the assembler spills nothing under it.
+// On a kernel, i64: what becomes .maxnreg. Set by tile-pipeline and tile-limit-registers, and only where
+// the assembler spills nothing under it.
 inline constexpr llvm::StringLiteral registerLimitAttr = "tile.register_limit";
 
 } // namespace tessera::gpu
