@@ -82,7 +82,7 @@ struct LimitRegisters : tessera::impl::TileLimitRegistersBase<LimitRegisters> {
       }
       if (auto fetched = dyn_cast<tile::LoadOp>(op))
         load = std::max(load, wordsOf(fetched.getResult(), single));
-      function |= isa<math::MathDialect>(op.getDialect()) && !isa<math::Exp2Op>(op);
+      function |= isa<math::MathDialect>(op.getDialect()) && !isa<math::Exp2Op, math::FmaOp>(op);
       function |= isa<arith::AndIOp>(op) && isa<RankedTensorType>(op.getResult(0).getType());
     }
     if (!sums || !made)
