@@ -60,25 +60,26 @@ func.func @w4a16(%M: index {tile.dim = "M"}, %N: index {tile.dim = "N", tile.div
 }
 
 // Two planes of codes: words of both, each a lane's or shared by the lanes whose bits it holds. In f32 a byte goes under
-// 2^23.
+// 2^23. Codes that cost that much are not made twice: each warp has rows of its own, where the cheap ones above were
+// shared by two (warp = [32, 0, 0, 0]).
 // LAYOUT-LABEL: func.func @five_bits
-// LAYOUT: tile.load words {{.*}} -> tensor<32x4xi32
-// LAYOUT: tile.load highWords {{.*}} -> tensor<32x1xi32, #tile.layout<lane = [0, 0, 0, 0, 4, 0, 8, 0, 16, 0], reg = [1, 0, 2, 0]
+// LAYOUT: tile.load words {{.*}} -> tensor<64x4xi32
+// LAYOUT: tile.load highWords {{.*}} -> tensor<64x1xi32, #tile.layout<lane = [0, 0, 0, 0, 2, 0, 4, 0, 8, 0], reg = [1, 0], rep = [1, 1], warp = [16, 0, 32, 0]>>
 // LAYOUT: tile.unpack {{.*}}, {{.*}} of "q5_0"
 // LOWER-LABEL: func.func @five_bits
-// LOWER-COUNT-32: "llvm.nvvm.prmt"
+// LOWER-COUNT-16: "llvm.nvvm.prmt"
 // LOWER: llvm.nvvm.mma.m16n8k16.row.col.bf16
 func.func @five_bits(
-    %A: !tile.view<16x32xbf16> {tile.name = "A", tile.access = "in", tile.extents = [16, 32]},
-    %W: !tile.view<32x32x!tile.packed<"q5_0">> {tile.name = "W", tile.access = "in", tile.extents = [32, 32]},
-    %C: !tile.view<16x32xf32> {tile.name = "C", tile.access = "out", tile.extents = [16, 32]}) attributes {tile.kernel, tile.aligned} {
-  %zero = arith.constant dense<0.0> : tensor<16x32xf32>
-  %a = tile.load %A[all 16, all 32] : !tile.view<16x32xbf16> -> tensor<16x32xbf16>
-  %q = tile.load codes %W[all 32, all 32] : !tile.view<32x32x!tile.packed<"q5_0">> -> tensor<32x32xi8>
-  %f = arith.uitofp %q : tensor<32x32xi8> to tensor<32x32xf32>
-  %w = arith.truncf %f : tensor<32x32xf32> to tensor<32x32xbf16>
-  %t = tile.trans %w : tensor<32x32xbf16> -> tensor<32x32xbf16>
-  %p = tile.dot %a, %t, %zero : tensor<16x32xbf16>, tensor<32x32xbf16> -> tensor<16x32xf32>
-  tile.store %p, %C[all 16, all 32] : tensor<16x32xf32> -> !tile.view<16x32xf32>
+    %A: !tile.view<64x32xbf16> {tile.name = "A", tile.access = "in", tile.extents = [64, 32]},
+    %W: !tile.view<64x32x!tile.packed<"q5_0">> {tile.name = "W", tile.access = "in", tile.extents = [64, 32]},
+    %C: !tile.view<64x64xf32> {tile.name = "C", tile.access = "out", tile.extents = [64, 64]}) attributes {tile.kernel, tile.aligned} {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %a = tile.load %A[all 64, all 32] : !tile.view<64x32xbf16> -> tensor<64x32xbf16>
+  %q = tile.load codes %W[all 64, all 32] : !tile.view<64x32x!tile.packed<"q5_0">> -> tensor<64x32xi8>
+  %f = arith.uitofp %q : tensor<64x32xi8> to tensor<64x32xf32>
+  %w = arith.truncf %f : tensor<64x32xf32> to tensor<64x32xbf16>
+  %t = tile.trans %w : tensor<64x32xbf16> -> tensor<32x64xbf16>
+  %p = tile.dot %a, %t, %zero : tensor<64x32xbf16>, tensor<32x64xbf16> -> tensor<64x64xf32>
+  tile.store %p, %C[all 64, all 64] : tensor<64x64xf32> -> !tile.view<64x64xf32>
   return
 }

@@ -7,22 +7,38 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
-tile::LoadOp codesBehind(tile::DotOp dot) {
+// Visits what the dot's right operand is made of element by element, up to the loads.
+static void walkBack(tile::DotOp dot, llvm::function_ref<void(Operation *)> visit) {
   SmallVector<Value> open{dot.getRhs()};
   llvm::SmallPtrSet<Operation *, 16> seen;
   while (!open.empty()) {
     Operation *op = open.pop_back_val().getDefiningOp();
     if (!op || !seen.insert(op).second)
       continue;
-    if (auto load = dyn_cast<tile::LoadOp>(op)) {
-      const PackedFormat *format = tile::packedFormat(load.getView().getType());
-      if (format && !format->isValues() && load.getComponent() == tile::Component::codes && !load.getMask())
-        return load;
-    } else if (isa<tile::TransOp>(op) || op->hasTrait<OpTrait::Elementwise>()) {
+    visit(op);
+    if (isa<tile::TransOp>(op) || op->hasTrait<OpTrait::Elementwise>())
       llvm::append_range(open, op->getOperands());
-    }
   }
-  return {};
+}
+
+tile::LoadOp codesBehind(tile::DotOp dot) {
+  tile::LoadOp codes;
+  walkBack(dot, [&](Operation *op) {
+    auto load = dyn_cast<tile::LoadOp>(op);
+    const PackedFormat *format = load ? tile::packedFormat(load.getView().getType()) : nullptr;
+    if (!codes && format && !format->isValues() && load.getComponent() == tile::Component::codes && !load.getMask())
+      codes = load;
+  });
+  return codes;
+}
+
+int64_t workOnCodes(tile::DotOp dot) {
+  int64_t work = 2 * (codePlanes(*tile::packedFormat(codesBehind(dot).getView().getType())).count - 1);
+  walkBack(dot, [&](Operation *op) {
+    if (op->hasTrait<OpTrait::Elementwise>())
+      work += getElementTypeOrSelf(op->getResult(0)).getIntOrFloatBitWidth() / 16;
+  });
+  return work;
 }
 
 // The layout of a plane's words: bits along k inside a word are no bits of it. Rows come first in the registers, since

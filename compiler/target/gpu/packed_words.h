@@ -8,6 +8,10 @@ namespace tessera::gpu {
 // The load of the codes that the dot's right operand is made of, element by element; null where there is none.
 tile::LoadOp codesBehind(tile::DotOp dot);
 
+// What a code costs between its word and the dot, in halves of an instruction: two planes and f32 are dear, f16 goes in
+// pairs.
+int64_t workOnCodes(tile::DotOp dot);
+
 // Makes a load of codes one of their words, and unpacks these. Where the layout leaves a word's codes to several
 // threads, nothing changes.
 void loadWords(tile::LoadOp codes);
