@@ -59,3 +59,24 @@ func.func @between_warps(
   tile.store %w, %y[all 16, all 4] : tensor<16x4xf32, #below> -> !tile.view<16x4xf32>
   return
 }
+
+// In a loop it waits in shared memory, which takes no register.
+// STAGE-LABEL: func.func @in_a_loop
+// STAGE: scf.for
+// STAGE: tile.shared_store
+// STAGE: tile.shared_load
+func.func @in_a_loop(
+    %x: !tile.view<16x1xf32> {tile.name = "x", tile.access = "in", tile.extents = [16, 1]},
+    %y: !tile.view<16x1xf32> {tile.name = "y", tile.access = "out", tile.extents = [16, 1]}) attributes {tile.kernel} {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %many = arith.constant 8 : index
+  %v = tile.load %x[all 16, all 1] : !tile.view<16x1xf32> -> tensor<16x1xf32, #quads>
+  %sum = scf.for %i = %zero to %many step %one iter_args(%s = %v) -> tensor<16x1xf32, #quads> {
+    %t = arith.addf %s, %s : tensor<16x1xf32, #quads>
+    %w = tile.convert %t : tensor<16x1xf32, #quads> -> tensor<16x1xf32, #spread>
+    tile.store %w, %y[all 16, all 1] : tensor<16x1xf32, #spread> -> !tile.view<16x1xf32>
+    scf.yield %t : tensor<16x1xf32, #quads>
+  }
+  return
+}

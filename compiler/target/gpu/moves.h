@@ -7,7 +7,8 @@
 namespace tessera::gpu {
 
 // How a tile.convert or tile.reshape gives each thread what its result does: registers of its own, shuffles within the
-// warp where they cost less than a way through shared memory, or that way.
+// warp where they cost less than a way through shared memory, or that way. In loops shared memory, which keeps
+// registers free.
 enum class Way { registers, shuffles, shared };
 Way cheapestWay(mlir::Operation *move);
 
