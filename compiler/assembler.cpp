@@ -1,5 +1,6 @@
 #include "compiler/assembler.h"
 #include "base/child_process.h"
+#include "compiler/register_bound.h"
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +12,7 @@ namespace tessera {
 
 namespace fs = std::filesystem;
 
+static constexpr int64_t registerFile = 65536; // of a multiprocessor, on every chip
 static constexpr int versionPatienceMs = 10'000, patienceMs = 60'000;
 
 // "13.0.88" of "Cuda compilation tools, release 13.0, V13.0.88"; empty where the text is another program's.
@@ -108,10 +110,9 @@ static std::string firstError(const std::string &log, const std::string &scratch
   return line;
 }
 
-Status assemble(const Assembler &assembler, const Target &target, Artifact &artifact) {
+// Fills the cubin and the resources by one run of the program.
+static Status assembleOnce(const Assembler &assembler, const Target &target, Artifact &artifact) {
   const std::string &title = artifact.signature.name;
-  if (target.vendor != Vendor::nvidia)
-    return invalidArgument("kernel '" + title + "' was compiled for " + artifact.target + ": ptxas takes NVIDIA's PTX");
   ScratchFolder scratch;
   fs::path in = scratch.path / "kernel.ptx", out = scratch.path / "kernel.cubin", log = scratch.path / "log";
   std::ofstream file(in, std::ios::binary);
@@ -135,6 +136,54 @@ Status assemble(const Assembler &assembler, const Target &target, Artifact &arti
   artifact.cubin = std::move(cubin);
   artifact.resources = any.value_or(ResourceReport());
   artifact.alignedResources = aligned.value_or(ResourceReport());
+  return {};
+}
+
+// How many registers to give an entry that took `registers` and spilled: all that as many blocks a multiprocessor leave
+// a thread, or where it has those, all that one block less does, and an eighth more at least.
+static int64_t roomierBound(int64_t registers, int64_t threads) {
+  int64_t blocks = std::max<int64_t>(registerFile / (threads * registers), 1);
+  auto most = [&](int64_t count) { return registerFile / (threads * std::max<int64_t>(count, 1)) / 8 * 8; };
+  int64_t same = most(blocks);
+  return std::max(same > registers ? same : most(blocks - 1), (registers * 9 / 8 + 7) / 8 * 8);
+}
+
+// Left alone, ptxas aims at a number of blocks a multiprocessor, and spills a few values for one more; under a bound it
+// takes what the bound leaves it. Raises the bounds of entries that spill, in the end to all there is. Whether there
+// was one to raise.
+static bool raiseBounds(Artifact &artifact, bool toMost) {
+  bool raised = false;
+  auto raise = [&](const std::string &entry, const ResourceReport &seen, int64_t threads) {
+    threads = std::max<int64_t>(threads, 32);
+    int64_t most = std::min<int64_t>(255, registerFile / threads / 8 * 8);
+    if (entry.empty() || seen.spillBytes + seen.scratchBytes == 0 || seen.registers >= most - 1)
+      return;
+    if (!registerBound(artifact.bytes, entry))
+      return;
+    setRegisterBound(artifact.bytes, entry, toMost ? most : std::min(most, roomierBound(seen.registers, threads)));
+    raised = true;
+  };
+  raise(artifact.entry, artifact.resources, artifact.block.threads[0]);
+  raise(artifact.alignedEntry, artifact.alignedResources,
+        artifact.alignedThreads ? artifact.alignedThreads : artifact.block.threads[0]);
+  return raised;
+}
+
+Status assemble(const Assembler &assembler, const Target &target, Artifact &artifact) {
+  if (target.vendor != Vendor::nvidia)
+    return invalidArgument("kernel '" + artifact.signature.name + "' was compiled for " + artifact.target +
+                           ": ptxas takes NVIDIA's PTX");
+  Artifact made = artifact;
+  TESSERA_TRY(assembleOnce(assembler, target, made));
+  auto lost = [](const Artifact &a) {
+    return std::max<int64_t>(a.resources.spillBytes, 0) + std::max<int64_t>(a.alignedResources.spillBytes, 0);
+  };
+  for (bool toMost : {false, true}) {
+    Artifact roomy = made;
+    if (raiseBounds(roomy, toMost) && assembleOnce(assembler, target, roomy) && lost(roomy) < lost(made))
+      made = std::move(roomy);
+  }
+  artifact = std::move(made);
   return {};
 }
 

@@ -100,6 +100,52 @@ TEST_F(AssemblerTest, AddsMachineCodeAndResourcesAndKeepsThePtx) {
   EXPECT_EQ(made.alignedResources, (ResourceReport{0, 0, 31, 0}));
 }
 
+// `scale` of 128 threads, of which the program says that it spills 8 bytes under bounds below `enough`.
+struct Spilling {
+  std::string body;
+  Artifact artifact;
+  Spilling(Artifact made, int enough, const std::string &inBody = "") : artifact(std::move(made)) {
+    artifact.bytes = ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry scale(\n)\n.reqntid 128\n{\n" +
+                     inBody + "ret;\n}\n";
+    artifact.alignedEntry = "";
+    artifact.block.threads[0] = 128;
+    body = "bound=$(sed -n 's/^.maxnreg //p' \"$3\")\nspilled=8\n[ \"${bound:-0}\" -ge " + std::to_string(enough) +
+           " ] && spilled=0\n"
+           "cat >&2 <<END\n"
+           "ptxas info    : Compiling entry function 'scale' for 'sm_80'\n"
+           "    $spilled bytes stack frame, $spilled bytes spill stores, $spilled bytes spill loads\n"
+           "ptxas info    : Used ${bound:-96} registers, 384 bytes cmem[0]\n"
+           "END\n"
+           "printf \"\\177ELF${bound}\" > \"$5\"";
+  }
+};
+
+TEST_F(AssemblerTest, AnEntryThatSpillsGetsTheRegistersOfOneBlockLess) {
+  Spilling kernel(artifact(), 112);
+  ASSERT_TRUE(assemble(assembler(kernel.body), a100, kernel.artifact));
+  EXPECT_EQ(kernel.artifact.resources, (ResourceReport{0, 0, 128, 0})); // four blocks instead of five
+  EXPECT_TRUE(kernel.artifact.bytes.find("(\n)\n.reqntid 128\n.maxnreg 128\n{\n") != std::string::npos)
+      << kernel.artifact.bytes;
+  EXPECT_EQ(kernel.artifact.cubin, "\x7f"
+                                   "ELF128");
+}
+
+TEST_F(AssemblerTest, AnEntryThatSpillsGetsAllRegistersWhereFewerDoNotDo) {
+  Spilling kernel(artifact(), 200);
+  ASSERT_TRUE(assemble(assembler(kernel.body), a100, kernel.artifact));
+  EXPECT_EQ(kernel.artifact.resources, (ResourceReport{0, 0, 255, 0}));
+}
+
+TEST_F(AssemblerTest, AnEntryThatSpillsAnywayStaysAsItWas) {
+  Spilling kernel(artifact(), 300), sharing(artifact(), 112, "setmaxnreg.inc.sync.aligned.u32 160;\n");
+  for (Spilling *each : {&kernel, &sharing}) {
+    std::string before = each->artifact.bytes;
+    ASSERT_TRUE(assemble(assembler(each->body), a100, each->artifact));
+    EXPECT_EQ(each->artifact.resources, (ResourceReport{8, 8, 96, 0}));
+    EXPECT_EQ(each->artifact.bytes, before);
+  }
+}
+
 TEST_F(AssemblerTest, AFailureIsOneSentenceAndChangesNothing) {
   struct Row {
     const char *body, *how;
