@@ -1,5 +1,6 @@
 #include "runtime/vgpu/exec/access.h"
 #include <algorithm>
+#include <bit>
 #include <cinttypes>
 
 namespace tessera::vgpu {
@@ -88,34 +89,59 @@ bool resolveGlobal(Warp &w, const Op &op, Access &x) {
   return true;
 }
 
+// Passes that the active lanes of [first, first + group) need, one by one: the most words that share a bank.
+u64 passesOf(const Access &x, u32 first, u32 group) {
+  u32 word[lanes], bankNext[lanes], words = 0, worst = 0;
+  s8 head[32];
+  u8 depth[32] = {};
+  std::memset(head, -1, sizeof head);
+  u32 wordsEach = x.bytes <= 4 ? 1 : x.bytes / 4;
+  for (u32 k = 0; k < wordsEach; ++k)
+    for (u32 l = first; l < first + group; ++l) {
+      if (!(x.mask >> l & 1))
+        continue;
+      u32 value = u32(x.address[l] >> 2) + k, bank = value & 31;
+      bool seen = false;
+      for (s32 i = head[bank]; i >= 0 && !seen; i = s32(bankNext[i]))
+        seen = word[i] == value;
+      if (seen || words == lanes)
+        continue;
+      word[words] = value;
+      bankNext[words] = u32(s32(head[bank]));
+      head[bank] = s8(words++);
+      worst = std::max<u32>(worst, ++depth[bank]);
+    }
+  return worst;
+}
+
+// Whether one pass serves them: no bank is asked for two words. Lanes with more than a word have as many banks side by
+// side, and two such runs are the same or have no bank in common.
+bool onePass(const Access &x, u32 first, u32 group) {
+  const u32 shift = x.bytes <= 4 ? 2 : x.bytes == 8 ? 3 : 4, places = 128u >> shift;
+  u32 held[32], taken = 0;
+  for (u32 l = first; l < first + group; ++l) {
+    if (!(x.mask >> l & 1))
+      continue;
+    const u32 chunk = u32(x.address[l] >> shift), place = chunk & (places - 1);
+    if (x.address[l] & (x.bytes - 1))
+      return false;
+    if ((taken >> place & 1) && held[place] != chunk)
+      return false;
+    taken |= 1u << place;
+    held[place] = chunk;
+  }
+  return true;
+}
+
 // Wavefronts: 128 bytes a pass over 32 banks of 4 bytes; accesses of 8 and 16 bytes go by halves and quarters of a
 // warp.
 u64 wavefronts(const Access &x) {
-  u32 group = x.bytes <= 4 ? 32 : x.bytes == 8 ? 16 : 8;
+  const u32 group = x.bytes <= 4 ? 32 : x.bytes == 8 ? 16 : 8;
+  const bool whole = x.bytes <= 16 && std::has_single_bit(x.bytes);
   u64 total = 0;
-  for (u32 first = 0; first < lanes; first += group) {
-    u32 word[lanes], bankNext[lanes], words = 0, worst = 0;
-    s8 head[32];
-    u8 depth[32] = {};
-    std::memset(head, -1, sizeof head);
-    u32 wordsEach = x.bytes <= 4 ? 1 : x.bytes / 4;
-    for (u32 k = 0; k < wordsEach; ++k)
-      for (u32 l = first; l < first + group; ++l) {
-        if (!(x.mask >> l & 1))
-          continue;
-        u32 value = u32(x.address[l] >> 2) + k, bank = value & 31;
-        bool seen = false;
-        for (s32 i = head[bank]; i >= 0 && !seen; i = s32(bankNext[i]))
-          seen = word[i] == value;
-        if (seen || words == lanes)
-          continue;
-        word[words] = value;
-        bankNext[words] = u32(s32(head[bank]));
-        head[bank] = s8(words++);
-        worst = std::max<u32>(worst, ++depth[bank]);
-      }
-    total += worst;
-  }
+  for (u32 first = 0; first < lanes; first += group)
+    if (x.mask >> first & (~0u >> (32 - group)))
+      total += whole && onePass(x, first, group) ? 1 : passesOf(x, first, group);
   return total;
 }
 

@@ -2,6 +2,7 @@
 // Times are vector-clock entries that grow over the life of a worker, so nothing is cleared between blocks.
 #pragma once
 #include "runtime/vgpu/exec/clock.h"
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -46,9 +47,11 @@ struct Shadow {
   static uint32_t timeOf(uint64_t read) { return uint32_t(read >> 37); }
   static constexpr uint32_t lastTime = 1u << 26; // times must stay below; clocks are set back between blocks
 
-  std::vector<Cell> cells;     // one a 4-byte word
-  std::vector<uint64_t> reads; // [word][column]: the block's warps, its async engine, the last warp of another block
-  uint32_t warps = 0, columns = 0;
+  std::vector<Cell> cells; // one a 4-byte word
+  // [column][word], so that words that a lane reads lie together: the block's warps, its async engine, the last warp of
+  // another block.
+  std::vector<uint64_t> reads;
+  uint32_t warps = 0;
   uint32_t firstAgent = 0, engineAgent = 0; // of the block's first warp, of its engine
   uint32_t begin = 1;                       // clock at which the block began
 
@@ -57,9 +60,8 @@ struct Shadow {
     begin = beginClock;
     if (cells.size() < words || warps != warpCount) {
       warps = warpCount;
-      columns = warpCount + 2;
       cells.assign(words, {});
-      reads.assign(words * columns, 0);
+      reads.assign(words * (warps + 2), 0);
     }
   }
 
@@ -78,40 +80,52 @@ struct Shadow {
     uint32_t other = 0, otherLane = 0; // agent; lane of the same warp
   };
 
-  // Whole words [word, end) are read or written by a warp of this block: answers the first that needs a closer look.
+  uint64_t &readOf(uint64_t word, uint32_t column) { return reads[column * cells.size() + word]; }
+
+  // Whole words [word, end) are read or written by a warp of this block: answers one that needs a closer look; those
+  // before it are done.
   uint64_t readWords(uint64_t word, uint64_t end, const Viewer &by) {
     const uint64_t read = makeRead(by.now, false, 15, 1u << by.lane);
     const Cell *cell = &cells[word];
-    uint64_t *mine = &reads[word * columns + by.column];
-    for (; word < end; ++word, ++cell, mine += columns) {
-      uint32_t who = cell->agent();
-      bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
-      if (cell->writeClock < begin || cell->valid() != 15 || (cell->who & pendingFlag) || !ordered)
-        return word;
+    uint64_t *mine = &readOf(word, by.column);
+    uint64_t fine = ~std::bit_cast<uint64_t>(*cell); // the last cell that was: what one store wrote has equal cells
+    for (; word < end; ++word, ++cell, ++mine) {
+      if (const auto bits = std::bit_cast<uint64_t>(*cell); bits != fine) {
+        uint32_t who = cell->agent();
+        bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
+        if (cell->writeClock < begin || cell->valid() != 15 || (cell->who & pendingFlag) || !ordered)
+          return word;
+        fine = bits;
+      }
       *mine = read | (timeOf(*mine) == by.now ? *mine & ~(1ull << 36) : 0);
     }
     return end;
   }
   uint64_t writeWords(uint64_t word, uint64_t end, const Viewer &by, uint16_t flags) {
     const Cell mine{by.now, uint16_t(by.agent | flags), uint8_t(by.lane), 255};
-    Cell *cell = &cells[word];
-    const uint64_t *readers = &reads[word * columns];
     const uint32_t *known = by.clock + firstAgent;
-    for (; word < end; ++word, ++cell, readers += columns) {
-      if (cell->writeClock >= begin) {
-        uint32_t who = cell->agent();
-        bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
-        if ((cell->who & (pendingFlag | mbarrierFlag)) || !ordered)
+    uint64_t fine = 0; // as above; a cell that nobody wrote is fine
+    uint32_t late = 0;
+    for (uint64_t w = word; w < end; ++w) {
+      const Cell &cell = cells[w];
+      if (const auto bits = std::bit_cast<uint64_t>(cell); bits != fine && cell.writeClock >= begin) {
+        uint32_t who = cell.agent();
+        bool ordered = cell.writeClock <= by.clock[who] || (who == by.agent && cell.lane == by.lane);
+        if ((cell.who & (pendingFlag | mbarrierFlag)) || !ordered)
           return word;
+        fine = bits;
       }
-      uint32_t late = timeOf(readers[warps]) > by.clock[engineAgent];
-      late |= timeOf(readers[warps + 1]) > begin; // of another block: rare
-      for (uint32_t c = 0; c < warps; ++c)
-        late |= timeOf(readers[c]) > known[c];
-      if (late)
-        return word;
-      *cell = mine;
     }
+    for (uint32_t c = 0; c < warps + 2; ++c) { // of another block: rare
+      const uint32_t until = c < warps ? known[c] : c == warps ? by.clock[engineAgent] : begin;
+      const uint64_t *readers = &readOf(word, c);
+      for (uint64_t i = 0; i < end - word; ++i)
+        late |= timeOf(readers[i]) > until;
+    }
+    if (late)
+      return word;
+    for (; word < end; ++word)
+      cells[word] = mine;
     return end;
   }
 
@@ -142,13 +156,11 @@ struct Shadow {
     if (!fresh && (cell.written() & mask) && !(atomic && (cell.who & atomicFlag)) &&
         !by.ordered(cell.agent(), cell.lane, cell.writeClock))
       answer = {Verdict::writeAfterWrite, cell.agent(), cell.lane};
-    const uint64_t *readers = &reads[word * columns];
-    for (uint32_t c = 0; c < warps; ++c)
-      if (timeOf(readers[c]) > by.clock[firstAgent + c]) [[unlikely]]
-        unorderedRead(readers[c], c, firstAgent + c, mask, by, atomic, answer);
-    if (timeOf(readers[warps]) > by.clock[engineAgent]) [[unlikely]]
-      unorderedRead(readers[warps], warps, engineAgent, mask, by, atomic, answer);
-    if (uint64_t r = readers[warps + 1]; timeOf(r) > begin && timeOf(r) > by.clock[uint32_t(r)]) [[unlikely]]
+    for (uint32_t c = 0; c <= warps; ++c)
+      if (uint32_t agent = c < warps ? firstAgent + c : engineAgent; timeOf(readOf(word, c)) > by.clock[agent])
+          [[unlikely]]
+        unorderedRead(readOf(word, c), c, agent, mask, by, atomic, answer);
+    if (uint64_t r = readOf(word, warps + 1); timeOf(r) > begin && timeOf(r) > by.clock[uint32_t(r)]) [[unlikely]]
       unorderedRead(r, warps + 1, uint32_t(r), mask, by, atomic, answer);
     bool again = !fresh && cell.agent() == by.agent && cell.lane == by.lane && cell.writeClock == by.now;
     uint32_t valid = (fresh ? 0 : cell.valid()) | mask, written = again ? cell.written() | mask : mask;
@@ -213,7 +225,7 @@ struct Shadow {
     return {};
   }
   void endRead(uint64_t word, uint32_t column, uint32_t time, uint32_t lanes) {
-    reads[word * columns + column] = makeRead(time, false, 15, lanes);
+    readOf(word, column) = makeRead(time, false, 15, lanes);
   }
   void markMbarrier(uint64_t word, bool live) {
     if (live)
@@ -224,7 +236,7 @@ struct Shadow {
 
 private:
   void note(uint64_t word, const Viewer &by, uint32_t mask, bool atomic) {
-    uint64_t &mine = reads[word * columns + by.column];
+    uint64_t &mine = readOf(word, by.column);
     if (by.column > warps) { // another block of the cluster: its agent takes the place of the lanes
       mine = makeRead(by.now, atomic, mask, by.agent);
       return;
