@@ -27,6 +27,7 @@ template <class T> static T score(const Scores &options, T product, int64_t d, i
   return visible ? s : -std::numeric_limits<T>::infinity();
 }
 
+// Dots are chains of fma, as the language's are: in T = float this is the algorithm that kernels are judged against.
 template <class T>
 std::vector<T> attention(const AttentionShape &s, Values q, Values k, Values v, Ints table, Ints length,
                          const Scores &options) {
@@ -44,14 +45,14 @@ std::vector<T> attention(const AttentionShape &s, Values q, Values k, Values v, 
         std::vector<T> weights(length[b], T(0));
         for (int64_t p = 0; p < length[b]; ++p) {
           for (int64_t e = 0; e < d; ++e)
-            weights[p] += T(q[row + e]) * T(k[element(p, e)]);
+            weights[p] = std::fma(T(q[row + e]), T(k[element(p, e)]), weights[p]);
           weights[p] = score(options, weights[p], d, position - p, h);
         }
         T sink = options.sinks.empty() ? T(0) : T(options.sinks[h]);
         normalize(weights, options.sinks.empty() ? nullptr : &sink);
         for (size_t p = 0; p < weights.size(); ++p)
           for (int64_t e = 0; e < d && weights[p] != T(0); ++e)
-            o[row + e] += weights[p] * T(v[element(p, e)]);
+            o[row + e] = std::fma(weights[p], T(v[element(p, e)]), o[row + e]);
       }
   return o;
 }

@@ -3,12 +3,13 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <type_traits>
 
 namespace tessera::reference {
 
-float fromF16(uint16_t bits) {
+static float valueOfF16(uint16_t bits) {
   int exponent = bits >> 10 & 31, fraction = bits & 1023;
   float sign = bits >> 15 ? -1.0f : 1.0f;
   if (exponent == 31) {
@@ -20,18 +21,28 @@ float fromF16(uint16_t bits) {
   return sign * std::ldexp(float(1024 + fraction), exponent - 25);
 }
 
+float fromF16(uint16_t bits) {
+  static const std::vector<float> values = [] {
+    std::vector<float> all;
+    for (int i = 0; i < 1 << 16; ++i)
+      all.push_back(valueOfF16(uint16_t(i)));
+    return all;
+  }();
+  return values[bits];
+}
+
 // Rounds |value| to a multiple of the step that its exponent allows; nearbyint ties to even in the default mode.
 uint16_t toF16(float value) {
   uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   if (std::isnan(value))
     return sign | 0x7e00;
-  double magnitude = std::fabs(double(value));
-  int exponent = magnitude == 0 ? -14 : std::max(std::ilogb(magnitude), -14);
-  double units = std::nearbyint(std::ldexp(magnitude, 10 - exponent)); // 1024..2048 where normal
-  if (std::isinf(value) || std::ldexp(units, exponent - 10) > 65504.0)
+  const uint32_t magnitude = std::bit_cast<uint32_t>(value) & 0x7fffffff;
+  if (magnitude >= 0x477ff000) // 65520, half a step above the largest
     return sign | 0x7c00;
-  // A carry out of the fraction (units == 2048) moves into the exponent by itself.
-  return sign | uint16_t(uint32_t((exponent + 14) << 10) + uint32_t(units));
+  if (magnitude < 0x38800000) // below 2^-14: a multiple of 2^-24
+    return sign | uint16_t(std::nearbyint(std::fabs(double(value)) * 0x1p24));
+  // A carry out of the fraction moves into the exponent by itself.
+  return sign | uint16_t((magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13);
 }
 
 float fromBf16(uint16_t bits) { return std::bit_cast<float>(uint32_t(bits) << 16); }
@@ -56,18 +67,25 @@ float fromFloat8(DType dtype, uint8_t bits) {
   return sign * std::ldexp(float(whole), std::max(exponent, 1) - bias - mantissaBits);
 }
 
-// The nearest of all finite codes, which ascend with their values.
+static std::vector<float> finiteFloat8(DType dtype) {
+  std::vector<float> values;
+  for (int code = 0; code <= (dtype == e4m3 ? 0x7e : 0x7b); ++code)
+    values.push_back(fromFloat8(dtype, uint8_t(code)));
+  return values;
+}
+
+// The nearest of all finite codes, which ascend with their values; of two that are as near, the even one.
 uint8_t toFloat8(DType dtype, float value) {
   uint8_t sign = std::signbit(value) ? 0x80 : 0, best = 0;
   if (std::isnan(value))
     return sign | 0x7f;
-  int largest = dtype == e4m3 ? 0x7e : 0x7b;
-  double magnitude = std::min(std::fabs(double(value)), double(fromFloat8(dtype, uint8_t(largest))));
-  for (int code = 1; code <= largest; ++code) {
-    double here = std::fabs(fromFloat8(dtype, uint8_t(code)) - magnitude),
-           known = std::fabs(fromFloat8(dtype, best) - magnitude);
-    if (here < known || (here == known && code % 2 == 0))
-      best = uint8_t(code);
+  static const std::vector<float> finite[] = {finiteFloat8(e4m3), finiteFloat8(e5m2)};
+  const std::vector<float> &values = finite[dtype == e5m2];
+  double magnitude = std::min(std::fabs(double(value)), double(values.back()));
+  auto above = uint8_t(std::ranges::lower_bound(values, magnitude) - values.begin());
+  if (above) {
+    double up = values[above] - magnitude, down = magnitude - values[above - 1u];
+    best = down < up || (down == up && above % 2) ? above - 1 : above;
   }
   return sign | best;
 }
@@ -120,9 +138,20 @@ static PackedMatrix empty(DType format, int64_t rows, int64_t columns) {
 namespace {
 // `bits` bits of a block's byte, from `shift` up, which are the bits from `to` up of a number.
 struct Field {
-  int byte, shift, bits, to = 0;
+  int64_t byte;
+  int shift, bits, to = 0;
 };
-using Fields = std::vector<Field>;
+// One or two of them, in a row.
+class Fields {
+public:
+  Fields(std::initializer_list<Field> list) : count(list.size()) { std::ranges::copy(list, fields); }
+  const Field *begin() const { return fields; }
+  const Field *end() const { return fields + count; }
+
+private:
+  Field fields[2];
+  size_t count;
+};
 
 // Where a block of a file keeps its numbers. Source: the block structs and dequantize_row_* of ggml-quants.c.
 struct FileBlock {
@@ -252,21 +281,17 @@ struct PanelPiece {
   PanelPiece(const PackedFormat &row, int64_t blocksPerRow, int64_t n, int64_t block)
       : row(row), origin((n / 16 * blocksPerRow + block) * panelBlockBytes(row)), r(n % 16) {}
 
-  struct Bits {
-    int64_t byte;
-    int shift, mask, to;
-  };
   // A code's low 4 (or 8) bits and those above.
-  std::vector<Bits> code(int k) const {
+  Fields code(int k) const {
     if (row.bits == 8)
-      return {{origin + k / 4 * 64 + r * 4 + k % 4, 0, 255, 0}};
-    std::vector<Bits> out = {{origin + k / 8 * 64 + r * 4 + k % 4, k / 4 % 2 * 4, 15, 0}};
+      return {{origin + k / 4 * 64 + r * 4 + k % 4, 0, 8}};
+    const Field low = {origin + k / 8 * 64 + r * 4 + k % 4, k / 4 % 2 * 4, 4};
     int64_t high = origin + 8 * row.block;
     if (row.bits == 5)
-      out.push_back({high + k / 32 * 64 + r * 4 + k % 4, k / 4 % 8, 1, 4});
+      return {low, {high + k / 32 * 64 + r * 4 + k % 4, k / 4 % 8, 1, 4}};
     if (row.bits == 6)
-      out.push_back({high + k / 16 * 64 + r * 4 + k % 4, k / 4 % 4 * 2, 3, 4});
-    return out;
+      return {low, {high + k / 16 * 64 + r * 4 + k % 4, k / 4 % 4 * 2, 2, 4}};
+    return {low};
   }
   int64_t width() const { return row.group == row.block ? 2 : 1; } // bytes of a scale
   int64_t scale(int64_t group) const { return origin + 2 * row.block * row.bits + (group * 16 + r) * width(); }
@@ -304,11 +329,7 @@ template <class Matrix, class Code, class Bytes> void eachPanelNumber(Matrix &m,
 PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes) {
   PackedMatrix m = empty(format, rows, columns);
   eachPanelNumber(
-      m,
-      [&](uint8_t &code, const std::vector<PanelPiece::Bits> &fields) {
-        for (const PanelPiece::Bits &f : fields)
-          code |= uint8_t((int(bytes[size_t(f.byte)]) >> f.shift & f.mask) << f.to);
-      },
+      m, [&](uint8_t &code, const Fields &fields) { code = uint8_t(get(bytes.data(), fields)); },
       [&](uint16_t &number, int64_t byte, int64_t width, bool negated) {
         std::memcpy(&number, &bytes[size_t(byte)], size_t(width));
         number ^= negated ? 0x8000 : 0;
@@ -319,11 +340,7 @@ PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<c
 std::vector<std::byte> toPanels(const PackedMatrix &m) {
   std::vector<std::byte> bytes(size_t(panelBytes(m.format, m.rows, m.columns)));
   eachPanelNumber(
-      m,
-      [&](const uint8_t &code, const std::vector<PanelPiece::Bits> &fields) {
-        for (const PanelPiece::Bits &f : fields)
-          bytes[size_t(f.byte)] |= std::byte((code >> f.to & f.mask) << f.shift);
-      },
+      m, [&](const uint8_t &code, const Fields &fields) { put(bytes.data(), fields, code); },
       [&](const uint16_t &number, int64_t byte, int64_t width, bool negated) {
         uint16_t stored = number ^ (negated ? 0x8000 : 0);
         std::memcpy(&bytes[size_t(byte)], &stored, size_t(width));

@@ -3,6 +3,7 @@
 #include "ops/reference/error.h"
 #include "ops/reference/formats.h"
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <numeric>
@@ -119,9 +120,8 @@ static std::string describe(const Sequences &s, int64_t queries) {
          std::string(name(s.op.compute));
 }
 
-void check(const Target &target, const Sequences &s, int64_t queries) {
+void check(std::span<const Target *const> targets, const Sequences &s, int64_t queries) {
   Paged paged = layOut(s, queries);
-  std::vector<float> o = run(target, s.op, paged, s.op.defaultConfig(target, queries));
   DType compute = s.op.compute;
   auto rounded = [](DType dtype, const std::vector<float> &x) {
     return reference::decode(dtype, reference::encode(dtype, x));
@@ -138,9 +138,17 @@ void check(const Target &target, const Sequences &s, int64_t queries) {
   std::vector<float> low = reference::attention<float>(paged.shape, q, k, v, paged.table, paged.length, scores);
   // In f16 and bf16 the weights and the output are rounded once each: 2^-11 and 2^-8 of themselves at most.
   low = rounded(s.op.partial ? f32 : compute, low);
-  EXPECT_LE(reference::nmse(o, oracle), compute == f32 ? 1e-10 : compute == f16 ? 1e-6 : 1e-5) << describe(s, queries);
-  EXPECT_LE(reference::maxError(o, oracle), reference::adaptiveBound(low, oracle, f.softCap ? 3 : 2, compute))
-      << describe(s, queries);
+  const double bound = reference::adaptiveBound(low, oracle, f.softCap ? 3 : 2, compute);
+  for (const Target *target : targets) {
+    std::vector<float> o = run(*target, s.op, paged, s.op.defaultConfig(*target, queries));
+    EXPECT_LE(reference::nmse(o, oracle), compute == f32   ? 1e-10
+                                          : compute == f16 ? 1e-6
+                                                           : 1e-5)
+        << target->name << " " << describe(s, queries);
+    EXPECT_LE(reference::maxError(o, oracle), bound) << target->name << " " << describe(s, queries);
+  }
 }
+
+void check(const Target &target, const Sequences &s, int64_t queries) { check(std::array{&target}, s, queries); }
 
 } // namespace tessera::conformance

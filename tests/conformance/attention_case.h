@@ -35,5 +35,7 @@ reference::Quantized runCodes(const Target &target, const ops::Attention &op, co
 
 // Runs with the default config for so many queries and expects the oracle's values, by NMSE and by the adaptive rule.
 void check(const Target &target, const Sequences &s, int64_t queries);
+// On each of them, with one oracle for all.
+void check(std::span<const Target *const> targets, const Sequences &s, int64_t queries);
 
 } // namespace tessera::conformance

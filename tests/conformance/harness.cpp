@@ -1,11 +1,15 @@
 #include "tests/conformance/harness.h"
 #include "ops/reference/formats.h"
 #include "runtime/device.h"
+#include "runtime/driver/cuda_library.h"
 #include "runtime/module.h"
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <sstream>
 #include <sys/mman.h>
 
 namespace tessera::conformance {
@@ -21,6 +25,24 @@ std::vector<const Target *> runnableTargets() {
   for (const Target &row : targets())
     if (hostCanRun(row) || isVirtual(row.name))
       rows.push_back(&row);
+  return rows;
+}
+
+// The parts of an environment variable between its commas; none where it is not set.
+static std::vector<std::string> listed(const char *variable) {
+  const char *value = std::getenv(variable);
+  std::vector<std::string> parts;
+  std::istringstream text(value ? value : "");
+  for (std::string part; std::getline(text, part, ',');)
+    parts.push_back(part);
+  return parts;
+}
+
+std::vector<const Target *> gridTargets() {
+  std::vector<const Target *> rows = runnableTargets();
+  std::vector<std::string> names = listed("TESSERA_CONFORMANCE_TARGETS");
+  if (!names.empty())
+    std::erase_if(rows, [&](const Target *row) { return std::ranges::find(names, row->name) == names.end(); });
   return rows;
 }
 
@@ -116,10 +138,43 @@ static Result<LoadedKernel> kernelOf(const Target &target, const Program &progra
   return loaded.emplace(key, TESSERA_TRY(LoadedKernel::load(unowned, artifact))).first->second;
 }
 
+// The virtual GPU's own order of warps for launches from now on: of a seed, or 0 for the fixed one.
+static void setSchedule(uint64_t seed) {
+  static const auto set = [] {
+    void *library = dlopen(driver::virtualCuda().value()->path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+    return reinterpret_cast<int (*)(uint64_t)>(dlsym(library, "tesseraVgpuSchedule"));
+  }();
+  set(seed);
+}
+
+// Fills the buffers, launches, and reads what was written back into the arguments.
+static Status onDevice(const LoadedKernel &kernel, const Device &device, std::span<const Argument> arguments,
+                       const std::vector<Buffer> &buffers, const std::vector<Arg> &args) {
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].memory)
+      TESSERA_TRY(buffers[i].copyFrom(arguments[i].memory->span().data(), buffers[i].bytes()));
+  Stream stream = TESSERA_TRY(device.stream());
+  TESSERA_TRY(kernel.launchAll(stream, args));
+  TESSERA_TRY(stream.synchronize());
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].writable)
+      TESSERA_TRY(buffers[i].copyTo(arguments[i].memory->span().data(), buffers[i].bytes()));
+  return {};
+}
+
+static std::vector<std::vector<std::byte>> contents(std::span<const Argument> arguments) {
+  std::vector<std::vector<std::byte>> all;
+  for (const Argument &a : arguments)
+    if (a.writable)
+      all.emplace_back(a.memory->span().begin(), a.memory->span().end());
+  return all;
+}
+
 static Status tryLaunch(const Target &target, const Program &program, std::span<const Argument> arguments,
                         const Schedule &schedule) {
   LoadedKernel kernel = TESSERA_TRY(kernelOf(target, program, schedule));
   const Device &device = deviceOf(target);
+  const bool onGpu = isVirtual(target.name);
   std::vector<Buffer> buffers(arguments.size());
   std::vector<Arg> args;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -129,22 +184,32 @@ static Status tryLaunch(const Target &target, const Program &program, std::span<
       continue;
     }
     std::span<std::byte> bytes = a.memory->span();
-    if (isVirtual(target.name)) {
-      buffers[i] = TESSERA_TRY(device.alloc(a.dtype, a.shape));
-      TESSERA_TRY(buffers[i].copyFrom(bytes.data(), int64_t(bytes.size())));
-      args.emplace_back(buffers[i]);
-      continue;
-    }
-    buffers[i] = a.writable ? TESSERA_TRY(device.view(a.dtype, a.shape, bytes))
-                            : TESSERA_TRY(device.view(a.dtype, a.shape, std::span<const std::byte>(bytes)));
+    buffers[i] = onGpu        ? TESSERA_TRY(device.alloc(a.dtype, a.shape))
+                 : a.writable ? TESSERA_TRY(device.view(a.dtype, a.shape, bytes))
+                              : TESSERA_TRY(device.view(a.dtype, a.shape, std::span<const std::byte>(bytes)));
     args.emplace_back(buffers[i]);
   }
-  Stream stream = TESSERA_TRY(device.stream());
-  TESSERA_TRY(kernel.launchAll(stream, args));
-  TESSERA_TRY(stream.synchronize());
-  for (size_t i = 0; i < arguments.size(); ++i)
-    if (arguments[i].writable && isVirtual(target.name))
-      TESSERA_TRY(buffers[i].copyTo(arguments[i].memory->span().data(), buffers[i].bytes()));
+  if (!onGpu) {
+    Stream stream = TESSERA_TRY(device.stream());
+    TESSERA_TRY(kernel.launchAll(stream, args));
+    return stream.synchronize();
+  }
+  static const std::vector<std::string> seeds = listed("TESSERA_CONFORMANCE_SCHEDULES");
+  auto before = seeds.empty() ? std::vector<std::vector<std::byte>>() : contents(arguments);
+  TESSERA_TRY(onDevice(kernel, device, arguments, buffers, args));
+  auto after = seeds.empty() ? before : contents(arguments);
+  for (const std::string &seed : seeds) {
+    size_t next = 0;
+    for (const Argument &a : arguments)
+      if (a.writable)
+        std::ranges::copy(before[next++], a.memory->span().begin());
+    setSchedule(std::strtoull(seed.c_str(), nullptr, 10));
+    Status status = onDevice(kernel, device, arguments, buffers, args);
+    setSchedule(0);
+    TESSERA_TRY(std::move(status));
+    if (contents(arguments) != after)
+      return internalError("the random schedule " + seed + " leaves other bits");
+  }
   return {};
 }
 
@@ -167,7 +232,7 @@ bool launch(const Target &target, const Result<Program> &program, std::vector<Ar
   return true;
 }
 
-std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale) {
+static std::vector<float> makeRandomFloats(int64_t count, uint32_t seed, float scale) {
   std::mt19937 random(seed);
   std::vector<float> values(count);
   // Irwin-Hall instead of std::normal_distribution, whose values differ between standard libraries.
@@ -178,6 +243,17 @@ std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale) {
     v = sum * scale * (random() % 10 == 0 ? 10.0f : 1.0f);
   }
   return values;
+}
+
+// Long ones are kept, for every target takes the same: the first of a stream are those of a longer one.
+std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale) {
+  if (count < 1 << 16)
+    return makeRandomFloats(count, seed, scale);
+  static std::map<std::pair<uint32_t, float>, std::vector<float>> streams;
+  std::vector<float> &stream = streams[{seed, scale}];
+  if (int64_t(stream.size()) < count)
+    stream = makeRandomFloats(count, seed, scale);
+  return {stream.begin(), stream.begin() + count};
 }
 
 std::vector<double> widen(std::span<const float> values) { return {values.begin(), values.end()}; }

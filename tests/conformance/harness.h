@@ -1,4 +1,4 @@
-// Runs one traced kernel on one CPU target with poisoned surroundings, the way a user would launch it.
+// Runs one traced kernel on one target with poisoned surroundings, the way a user would launch it.
 #pragma once
 #include "base/dtype.h"
 #include "base/target.h"
@@ -57,10 +57,15 @@ public:
   bool writable = false;
 };
 
-// Compiles (once a process), loads and launches on two threads. A failure is a test failure that names the op; returns
-// false then, and also if the launch wrote outside its outputs.
+// Compiles (once a process), loads and launches on two threads; on a virtual GPU once more in the random schedule of
+// each seed in TESSERA_CONFORMANCE_SCHEDULES ("1,2,3"), which must leave the same bits and a silent checker. A failure
+// is a test failure that names the op; returns false then, and also if the launch wrote outside its outputs.
 bool launch(const Target &target, const Result<Program> &program, std::vector<Argument> arguments,
             const Schedule &schedule = {});
+
+// The targets of a whole grid, whose oracle is computed once for all: runnableTargets(), or those of them that
+// TESSERA_CONFORMANCE_TARGETS names ("cpu-avx2,t4").
+std::vector<const Target *> gridTargets();
 
 // Deterministic inputs: normal values, a tenth of them scaled up tenfold so that blocks have outliers.
 std::vector<float> randomFloats(int64_t count, uint32_t seed, float scale = 1);

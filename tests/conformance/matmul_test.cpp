@@ -6,6 +6,7 @@
 #include "ops/reference/formats.h"
 #include "ops/reference/reference.h"
 #include "tests/conformance/on_target.h"
+#include <array>
 #include <bit>
 #include <cmath>
 #include <optional>
@@ -31,22 +32,28 @@ static std::vector<float> rounded(DType dtype, std::vector<float> values) {
 
 static constexpr DType floatTypes[] = {f32, f16, bf16};
 
-static std::vector<float> runGemm(const Target &target, const ops::Gemm &op, MatmulShape s, ops::Gemm::Config config) {
-  Argument c = Argument::out(op.out, {s.m, s.n});
-  launch(target, trace(op, config),
-         {Argument::in(op.in, {s.m, s.k}, randomFloats(s.m * s.k, 1)),
-          Argument::in(op.in, {s.k, s.n}, randomFloats(s.k * s.n, 2)), c});
+static std::vector<float> runGemm(const Target &target, const ops::Gemm &op, ops::Gemm::Config config,
+                                  const Argument &a, const Argument &b) {
+  Argument c = Argument::out(op.out, {a.shape[0], b.shape[op.transposed ? 0 : 1]});
+  launch(target, trace(op, config), {a, b, c});
   return c.floats();
 }
-
-static void checkGemm(const Target &target, DType dtype, MatmulShape s) {
-  ops::Gemm op{.in = dtype, .out = f32};
-  std::vector<float> c = runGemm(target, op, s, op.defaultConfig(target, s.m));
-  std::vector<double> a = widen(rounded(dtype, randomFloats(s.m * s.k, 1)));
-  std::vector<double> b = widen(rounded(dtype, randomFloats(s.k * s.n, 2)));
-  double bound = dtype == f32 ? 1e-10 : 1e-6;
-  EXPECT_LE(reference::nmse(c, reference::gemm<double>(s, a, b)), bound) << name(dtype) << " " << text(s);
+static std::vector<float> runGemm(const Target &target, const ops::Gemm &op, MatmulShape s, ops::Gemm::Config config) {
+  return runGemm(target, op, config, Argument::in(op.in, {s.m, s.k}, randomFloats(s.m * s.k, 1)),
+                 Argument::in(op.in, {s.k, s.n}, randomFloats(s.k * s.n, 2)));
 }
+
+static void checkGemm(std::span<const Target *const> targets, DType dtype, MatmulShape s) {
+  ops::Gemm op{.in = dtype, .out = f32};
+  Argument a = Argument::in(dtype, {s.m, s.k}, randomFloats(s.m * s.k, 1)),
+           b = Argument::in(dtype, {s.k, s.n}, randomFloats(s.k * s.n, 2));
+  std::vector<double> oracle = reference::gemm<double>(s, widen(a.floats()), widen(b.floats()));
+  for (const Target *target : targets)
+    EXPECT_LE(reference::nmse(runGemm(*target, op, op.defaultConfig(*target, s.m), a, b), oracle),
+              dtype == f32 ? 1e-10 : 1e-6)
+        << target->name << " " << name(dtype) << " " << text(s);
+}
+static void checkGemm(const Target &target, DType dtype, MatmulShape s) { checkGemm(std::array{&target}, dtype, s); }
 
 TEST_P(GemmTest, AgreesWithTheOracle) {
   for (DType dtype : floatTypes)
@@ -125,14 +132,63 @@ TEST_P(GemmTest, BytesAreExact) {
   }
 }
 
-TEST_P(GemmTest, DISABLED_FullGrid) {
+// Calls check(shape) for every shape of the grid.
+template <class Check> static void eachGridShape(Check check) {
   std::pair<int64_t, int64_t> models[] = {{576, 576},    {1536, 576},  {576, 1536},   {4096, 4096}, {14336, 4096},
                                           {4096, 14336}, {1024, 4096}, {3584, 18944}, {8192, 1024}, {4224, 4160}};
+  for (auto [n, k] : models)
+    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 257, 289, 492, 952})
+      if (m <= 17 || n * k <= 1536 * 576 || (m == 257 && n == 4224)) // the oracle is what takes long
+        check(MatmulShape{m, n, k});
+}
+static std::vector<const Target *> having(std::vector<const Target *> targets, std::string_view feature) {
+  std::erase_if(targets, [&](const Target *row) { return !row->has(feature); });
+  return targets;
+}
+TEST(GemmGrid, DISABLED_Floats) {
   for (DType dtype : floatTypes)
-    for (auto [n, k] : models)
-      for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 257, 289, 492, 952})
-        if (m <= 17 || n * k <= 1536 * 576 || (m == 257 && n == 4224)) // the oracle is what takes long
-          checkGemm(target(), dtype, {m, n, k});
+    eachGridShape([&](MatmulShape s) { checkGemm(gridTargets(), dtype, s); });
+}
+TEST(GemmGrid, DISABLED_EightBitFloats) {
+  for (DType dtype : {e4m3, e5m2})
+    eachGridShape([&](MatmulShape s) { checkGemm(having(gridTargets(), "fp8"), dtype, s); });
+}
+// Operands rounded to 10 bits of mantissa, as those of f16 have: its bound.
+TEST(GemmGrid, DISABLED_Tf32) {
+  const std::vector<const Target *> targets = having(gridTargets(), "tf32_mma");
+  ops::Gemm op{.in = f32, .out = f32, .precision = dsl::Precision::tf32};
+  eachGridShape([&](MatmulShape s) {
+    std::vector<float> a = randomFloats(s.m * s.k, 1), b = randomFloats(s.k * s.n, 2);
+    std::vector<double> oracle = reference::gemm<double>(s, widen(a), widen(b));
+    for (const Target *target : targets)
+      EXPECT_LE(reference::nmse(runGemm(*target, op, s, op.defaultConfig(*target, s.m)), oracle), 1e-6)
+          << target->name << " " << text(s);
+  });
+}
+// B by rows and by columns.
+TEST(GemmGrid, DISABLED_Bytes) {
+  eachGridShape([](MatmulShape s) {
+    std::mt19937 random(uint32_t(s.m + s.k));
+    std::vector<int8_t> a(s.m * s.k), b(s.k * s.n), columns(s.k * s.n);
+    for (std::vector<int8_t> *x : {&a, &b})
+      std::ranges::generate(*x, [&] { return int8_t(random()); });
+    for (int64_t k = 0; k < s.k; ++k)
+      for (int64_t n = 0; n < s.n; ++n)
+        columns[n * s.k + k] = b[k * s.n + n];
+    std::vector<double> exact =
+        reference::gemm<double>(s, std::vector<double>(a.begin(), a.end()), std::vector<double>(b.begin(), b.end()));
+    for (const Target *target : gridTargets())
+      for (bool transposed : {false, true}) {
+        ops::Gemm op{.in = i8, .out = i32, .transposed = transposed};
+        Argument c = Argument::out(i32, {s.m, s.n});
+        launch(*target, trace(op, op.defaultConfig(*target, s.m)),
+               {Argument::in({s.m, s.k}, a),
+                transposed ? Argument::in({s.n, s.k}, columns) : Argument::in({s.k, s.n}, b), c});
+        std::vector<int32_t> sums = c.as<int32_t>();
+        EXPECT_EQ(std::vector<double>(sums.begin(), sums.end()), exact)
+            << target->name << " " << text(s) << (transposed ? " transposed" : "");
+      }
+  });
 }
 
 TEST_P(GemmTest, NarrowOutputsAreTheRoundedWideOnes) {
@@ -245,11 +301,13 @@ struct QuantCase {
   std::vector<float> activations;
   reference::Quantized quantized;
   reference::PackedMatrix weights;
+  Argument panels; // of them
 };
 static int64_t groupOf(DType format) { return info(format).packed->group; }
 static QuantCase quantCase(DType format, MatmulShape s) {
-  QuantCase c{randomFloats(s.m * s.k, 3), {}, randomWeights(format, s.n, s.k, 4)};
+  QuantCase c{randomFloats(s.m * s.k, 3), {}, randomWeights(format, s.n, s.k, 4), {}};
   c.quantized = reference::quantize(c.activations, s.k, groupOf(format));
+  c.panels = Argument::packed(format, {s.n, s.k}, reference::toPanels(c.weights));
   return c;
 }
 
@@ -262,21 +320,49 @@ static std::vector<float> runPacked(const Target &target, const QuantCase &c, Ma
   launch(target, trace(op, config.value_or(op.defaultConfig(target, s.m))),
          {Argument::in({s.m, s.k}, head(c.quantized.codes, s.m * s.k)),
           Argument::in(f32, {s.m, groups}, head(c.quantized.scale, s.m * groups)),
-          Argument::in({s.m, groups}, head(c.quantized.sum, s.m * groups)),
-          Argument::packed(c.weights.format, {s.n, s.k}, reference::toPanels(c.weights)), out});
+          Argument::in({s.m, groups}, head(c.quantized.sum, s.m * groups)), c.panels, out});
   return out.floats();
 }
 
-static void checkPacked(const Target &target, DType format, MatmulShape s) {
-  s.k = std::max<int64_t>(s.k / info(format).packed->block, 1) * info(format).packed->block; // whole blocks
-  QuantCase c = quantCase(format, s);
-  std::vector<float> out = runPacked(target, c, s);
-  std::vector<double> w = widen(c.weights.values());
-  EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, c.quantized.values, w)), 1e-9)
-      << name(format) << " " << text(s) << " against quantized activations";
+static MatmulShape wholeBlocks(DType format, MatmulShape s) {
+  const int64_t block = info(format).packed->block;
+  s.k = std::max<int64_t>(s.k / block, 1) * block;
+  return s;
+}
+
+static void checkPacked(std::span<const Target *const> targets, const QuantCase &c, std::span<const double> w,
+                        MatmulShape s) {
+  DType format = c.weights.format;
+  std::vector<double> oracle = reference::matmulTransposed<double>(s, c.quantized.values, w), exact;
   if (s.n > 1) // one output alone may cancel to nearly nothing, and then any rounding of the activations is large
-    EXPECT_LE(reference::nmse(out, reference::matmulTransposed<double>(s, widen(c.activations), w)), 5e-4)
-        << name(format) << " " << text(s) << " against exact activations";
+    exact = reference::matmulTransposed<double>(s, widen(c.activations), w);
+  for (const Target *target : targets) {
+    std::vector<float> out = runPacked(*target, c, s);
+    EXPECT_LE(reference::nmse(out, oracle), 1e-9)
+        << target->name << " " << name(format) << " " << text(s) << " against quantized activations";
+    if (s.n > 1)
+      EXPECT_LE(reference::nmse(out, exact), 5e-4)
+          << target->name << " " << name(format) << " " << text(s) << " against exact activations";
+  }
+}
+static void checkPacked(const Target &target, DType format, MatmulShape s) {
+  s = wholeBlocks(format, s);
+  QuantCase c = quantCase(format, s);
+  checkPacked(std::array{&target}, c, widen(c.weights.values()), s);
+}
+
+// Halves against weights that become halves, one rounding each: 2^-11 and 2^-9 of themselves.
+static void checkHalves(std::span<const Target *const> targets, DType activations, const QuantCase &c,
+                        std::span<const double> w, MatmulShape s) {
+  ops::QuantMatmul op{.weight = c.weights.format, .activations = activations};
+  Argument a = Argument::in(activations, {s.m, s.k}, c.activations);
+  std::vector<double> oracle = reference::matmulTransposed<double>(s, widen(a.floats()), w);
+  for (const Target *target : targets) {
+    Argument out = Argument::out(f32, {s.m, s.n});
+    launch(*target, trace(op, op.defaultConfig(*target, s.m)), {a, c.panels, out});
+    EXPECT_LE(reference::nmse(out.floats(), oracle), activations == f16 ? 1e-6 : 1e-5)
+        << target->name << " " << name(c.weights.format) << " " << name(activations) << " " << text(s);
+  }
 }
 
 // Weights of a float type as the op takes them: rows one after the other, or panels.
@@ -358,14 +444,24 @@ TEST_P(QuantMatmulTest, ARowOfHalvesHasTheSameBitsInEveryBatch) {
   }
 }
 
-TEST_P(QuantMatmulTest, DISABLED_FullGrid) {
+// Activations in 8 bits and, where a GPU takes them, in halves.
+TEST(QuantMatmulGrid, DISABLED_EveryTarget) {
+  std::vector<const Target *> all = gridTargets(), gpus = all;
+  std::erase_if(gpus, [](const Target *row) { return row->vendor == Vendor::cpu; });
   for (DType format : packedFormats) {
-    for (MatmulShape s :
-         {MatmulShape{1, 8192, 28672}, {13, 8192, 4096}, {26, 4096, 8192}, {64, 8192, 28672}, {257, 128, 4096}})
-      checkPacked(target(), format, s);
-    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 289})
-      for (auto [n, k] : {std::pair<int64_t, int64_t>{576, 576}, {1536, 576}, {576, 1536}, {192, 576}, {257, 4160}})
-        checkPacked(target(), format, {m, n, k});
+    std::vector<MatmulShape> shapes{
+        {1, 8192, 28672}, {13, 8192, 4096}, {26, 4096, 8192}, {64, 8192, 28672}, {257, 128, 4096}};
+    for (auto [n, k] : {std::pair<int64_t, int64_t>{576, 576}, {1536, 576}, {576, 1536}, {192, 576}, {257, 4160}})
+      for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 25, 32, 64, 93, 128, 172, 289})
+        shapes.push_back({m, n, k});
+    for (MatmulShape s : shapes) {
+      s = wholeBlocks(format, s);
+      QuantCase c = quantCase(format, s);
+      std::vector<double> w = widen(c.weights.values());
+      checkPacked(all, c, w, s);
+      checkHalves(gpus, f16, c, w, s);
+      checkHalves(having(gpus, "bf16"), bf16, c, w, s);
+    }
   }
 }
 
