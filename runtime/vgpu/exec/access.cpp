@@ -145,17 +145,53 @@ u64 wavefronts(const Access &x) {
   return total;
 }
 
+// The common case of resolveShared: whole words of the warp's own block, in bounds and aligned. Answers the lanes that
+// need a closer look, which are not done; what `x.at` of the others is, is set.
+u32 resolvePlain(Warp &w, u64 alignment, Access &x) {
+  Block &block = *w.block;
+  u64 bits = 0, top = 0;
+  for (u32 l = 0; l < lanes; ++l)
+    if (x.mask >> l & 1) {
+      bits |= x.address[l];
+      top = std::max(top, x.address[l]);
+    }
+  const SharedUse use = x.use();
+  const bool reads = use == SharedUse::read, stores = use == SharedUse::write || use == SharedUse::beginCopy;
+  if ((!reads && !stores) || (bits & (alignment - 1)) || ((bits | x.bytes) & 3) || bits >> clusterShift ||
+      top + x.bytes > block.shared.size() || (stores && block.asyncReads))
+    return x.mask;
+  for (u32 l = 0; l < lanes; ++l)
+    if (x.mask >> l & 1)
+      x.at[l] = block.shared.data() + x.address[l];
+  if (!w.launch->options.checkShared)
+    return 0;
+  const u16 flags = use == SharedUse::write ? Shadow::genericFlag : u16(Shadow::genericFlag | Shadow::pendingFlag);
+  u32 left = 0;
+  for (u32 todo = x.mask; todo;) {
+    const u32 l = u32(std::countr_zero(todo));
+    u32 same = 1u << l; // lanes in a row that read the same words
+    for (u32 next = l + 1; reads && next < lanes && (todo >> next & 1) && x.address[next] == x.address[l]; ++next)
+      same |= 1u << next;
+    const u64 word = x.address[l] >> 2, end = (x.address[l] + x.bytes) >> 2;
+    w.viewer.lane = l;
+    if ((reads ? block.shadow.readWords(word, end, w.viewer, same)
+               : block.shadow.writeWords(word, end, w.viewer, flags)) != end)
+      left |= same;
+    todo &= ~same;
+  }
+  return left;
+}
+
 bool resolveShared(Warp &w, const Op &op, Access &x) {
   Block &mine = *w.block;
   u64 alignment = std::min<u64>(x.bytes, op.bytes * u64(op.count ? op.count : 1));
   const Options &options = w.launch->options;
   SharedUse use = x.use();
   x.rewrites = 0;
-  u64 active = 0;
+  const u32 closely = resolvePlain(w, alignment, x);
   for (u32 l = 0; l < lanes; ++l) {
-    if (!(x.mask >> l & 1))
+    if (!(closely >> l & 1))
       continue;
-    ++active;
     u64 offset = x.address[l] & ((1u << clusterShift) - 1), rank = x.address[l] >> clusterShift;
     Block *block = &mine;
     if (rank) {
@@ -188,7 +224,7 @@ bool resolveShared(Warp &w, const Op &op, Access &x) {
   OpCount &count = w.worker->counts[w.pc - 1];
   const u64 passes = wavefronts(x);
   count.wavefronts += passes;
-  count.idealWavefronts += std::min(passes, std::max<u64>(1, (active * x.bytes + 127) / 128));
+  count.idealWavefronts += std::min(passes, std::max<u64>(1, (u64(std::popcount(x.mask)) * x.bytes + 127) / 128));
   return true;
 }
 

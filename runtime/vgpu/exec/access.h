@@ -58,7 +58,7 @@ inline bool checkShared(Warp &w, Block &block, u32 lane, u64 offset, u32 bytes, 
   if (use == SharedUse::read && ((offset | bytes) & 3) == 0 && &block == w.block) {
     u64 word = offset >> 2, end = (offset + bytes) >> 2;
     w.viewer.lane = lane;
-    if (block.shadow.readWords(word, end, w.viewer) == end)
+    if (block.shadow.readWords(word, end, w.viewer, 1u << lane) == end)
       return true;
   }
   return checkSharedClosely(w, block, lane, offset, bytes, use, rewrites);

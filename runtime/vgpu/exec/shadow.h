@@ -82,17 +82,17 @@ struct Shadow {
 
   uint64_t &readOf(uint64_t word, uint32_t column) { return reads[column * cells.size() + word]; }
 
-  // Whole words [word, end) are read or written by a warp of this block: answers one that needs a closer look; those
-  // before it are done.
-  uint64_t readWords(uint64_t word, uint64_t end, const Viewer &by) {
-    const uint64_t read = makeRead(by.now, false, 15, 1u << by.lane);
+  // Whole words [word, end) are read by `lanes` of a warp of this block or written by a lane: answers one that needs a
+  // closer look; those before it are done.
+  uint64_t readWords(uint64_t word, uint64_t end, const Viewer &by, uint32_t lanes) {
+    const uint64_t read = makeRead(by.now, false, 15, lanes);
     const Cell *cell = &cells[word];
     uint64_t *mine = &readOf(word, by.column);
     uint64_t fine = ~std::bit_cast<uint64_t>(*cell); // the last cell that was: what one store wrote has equal cells
     for (; word < end; ++word, ++cell, ++mine) {
       if (const auto bits = std::bit_cast<uint64_t>(*cell); bits != fine) {
         uint32_t who = cell->agent();
-        bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && cell->lane == by.lane);
+        bool ordered = cell->writeClock <= by.clock[who] || (who == by.agent && 1u << cell->lane == lanes);
         if (cell->writeClock < begin || cell->valid() != 15 || (cell->who & pendingFlag) || !ordered)
           return word;
         fine = bits;
