@@ -143,7 +143,7 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
     for (const AttentionKey &key : wanted.attention) {
       ops::ScoreOptions score{.scale = config.rule.scale, .softCap = config.rule.softCap};
       score.window = key.windowed ? int(config.rule.window) : 0;
-      ops::Attention attention{heads, kvHeads, headDim, page, f16, score};
+      ops::Attention attention{heads, kvHeads, headDim, page, cache.dtype, score};
       attention.keyColumns = cache.keyColumns;
       attention.codeGroup = key.group;
       attention.split = split.needed() ? int(split.split) : 0;
@@ -165,8 +165,9 @@ Result<Kernels> buildKernels(const Engine &engine, const model::ModelConfig &con
   }
   for (int group : wanted.quantize)
     TESSERA_TRY(batch.add(kernels.quantize[group], ops::Quantize{.group = group}));
-  TESSERA_TRY(batch.add(kernels.ropeAppend, ops::RopeAppend{heads, kvHeads, headDim, rotaryDim, config.rope.interleaved,
-                                                            config.family->norms.heads, page, f16, cache.keyColumns}));
+  TESSERA_TRY(
+      batch.add(kernels.ropeAppend, ops::RopeAppend{heads, kvHeads, headDim, rotaryDim, config.rope.interleaved,
+                                                    config.family->norms.heads, page, cache.dtype, cache.keyColumns}));
   for (int group : wanted.gates) {
     if (silu)
       TESSERA_TRY(batch.add(kernels.gate[group], ops::SiluAndMul{.group = group}));

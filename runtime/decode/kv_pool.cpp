@@ -49,8 +49,8 @@ Result<KvPool> KvPool::make(const Device &device, const KvShape &shape) {
     Shape rows = {shape.pages, shape.kvHeads, shape.pageSize, shape.headDim}, keys = rows;
     if (shape.keyColumns)
       std::swap(keys[2], keys[3]);
-    pool.k.push_back(TESSERA_TRY(device.alloc(f16, keys)));
-    pool.v.push_back(TESSERA_TRY(device.alloc(f16, rows)));
+    pool.k.push_back(TESSERA_TRY(device.alloc(shape.dtype, keys)));
+    pool.v.push_back(TESSERA_TRY(device.alloc(shape.dtype, rows)));
   }
   return pool;
 }

@@ -14,6 +14,7 @@ struct KvShape {
   int64_t layers, kvHeads, headDim;
   int64_t pages, pageSize;
   bool keyColumns = false; // a page of K holds [headDim, pageSize]; else [pageSize, headDim], as V does
+  DType dtype = f16;
 };
 
 // The positions of one sequence: position p lies in page pages()[p / pageSize] at offset p % pageSize. Gives its pages
@@ -46,8 +47,8 @@ private:
 // Not thread-safe.
 class KvPool {
 public:
-  // K and V of every layer, f16 [pages, kvHeads, pageSize, headDim] (K by columns where the shape says so), contents
-  // unspecified. Errors: sizes below 1 or too large, no memory.
+  // K and V of every layer, of the shape's type [pages, kvHeads, pageSize, headDim] (K by columns where the shape says
+  // so), contents unspecified. Errors: sizes below 1 or too large, no memory.
   static Result<KvPool> make(const Device &device, const KvShape &shape);
 
   const KvShape &shape() const { return sizes; }

@@ -25,6 +25,8 @@ Status checkOptions(const LoadOptions &options) {
     return invalidArgument("a page holds 1 to 4096 tokens, not " + std::to_string(options.pageSize));
   if (options.context < 0)
     return invalidArgument("a context cannot have " + std::to_string(options.context) + " tokens");
+  if (options.cache != f16 && options.cache != f32)
+    return invalidArgument("a KV cache holds f16 or f32, not " + std::string(name(options.cache)));
   if (options.kvPages < 0)
     return invalidArgument("a KV pool cannot have " + std::to_string(options.kvPages) + " pages");
   if (options.sequences < 1 || options.sequences > 65536)
@@ -129,8 +131,8 @@ Result<Model> Model::load(const std::string &path, const LoadOptions &options) {
   const model::AttentionShape &attention = config.attention;
   // A CPU's lanes are keys side by side; a GPU's threads read a key's 16 bytes each.
   bool keyColumns = device.target().vendor == Vendor::cpu && options.pageSize % ops::lanes(device.target()) == 0;
-  KvPool pool = TESSERA_TRY(
-      KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages, options.pageSize, keyColumns}));
+  KvPool pool = TESSERA_TRY(KvPool::make(device, {config.layers, attention.kvHeads, attention.headDim, pages,
+                                                  options.pageSize, keyColumns, options.cache}));
   Engine engine(device, options.engine);
   Decoder decoder = TESSERA_TRY(Decoder::make(
       engine, config, std::move(planned.weights), std::move(pool),

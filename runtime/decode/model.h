@@ -18,6 +18,7 @@ struct LoadOptions {
   int64_t pageSize = 16; // tokens a page of the KV cache holds
   int64_t context = 0;   // longest sequence, prompt and output; 0 = the model's own, at most 8192
   int64_t sequences = 1; // most that generateAll() decodes at once
+  DType cache = f16;     // what the KV cache holds: f16, or f32, which takes twice the room and rounds nothing
   int64_t kvPages = 0;   // pages of the KV pool; 0 = enough for so many sequences of `context` tokens
   int64_t chunk = 128;   // prompt tokens a prefill step takes; changes no result
   int64_t split = 512;   // positions whose softmax is taken alone, of which longer texts hang in their last bits

@@ -116,6 +116,7 @@ TEST(Load, RefusesOptionsThatMakeNoSense) {
   };
   EXPECT_EQ(refusal([](LoadOptions &o) { o.pageSize = 0; }), "a page holds 1 to 4096 tokens, not 0");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.chunk = 0; }), "a prefill step takes 1 to 65536 tokens, not 0");
+  EXPECT_EQ(refusal([](LoadOptions &o) { o.cache = i8; }), "a KV cache holds f16 or f32, not i8");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.kvPages = -1; }), "a KV pool cannot have -1 pages");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.sequences = 0; }), "1 to 65536 sequences are decoded at once, not 0");
   EXPECT_EQ(refusal([](LoadOptions &o) { o.split = 0; }), "a softmax is taken of 1 to 2^30 positions, not of 0");
@@ -130,6 +131,9 @@ TEST(Load, ReportsWhatItHolds) {
   EXPECT_EQ(warm.report().kernelsCompiled, 0);
   EXPECT_EQ(warm.report().compileMs, 0);
   EXPECT_EQ(warm.report().kvBytes, 2 * 2 * 256 * 2 * 16 * 2); // layers, K and V, context, kv heads, head, f16
+  LoadOptions wide = testOptions();
+  wide.cache = f32;
+  EXPECT_EQ(load(wide).report().kvBytes, 2 * warm.report().kvBytes);
   EXPECT_GT(warm.report().weightsBytes, 100'000);
   EXPECT_GT(warm.report().activationBytes, 0);
   EXPECT_GT(peakRssBytes(), warm.report().weightsBytes);
