@@ -3,17 +3,17 @@
 // Usage: check_goldens GOLDENS MODEL [RESULT.json]. Exit status 77, which CTest reports as skipped, where MODEL is
 // missing. It fails unless
 // - prompts tokenize alike;
-// - every difference, on any prompt, starts at a near tie: less than 0.5 nat between llama.cpp's two best logits;
+// - every difference, on any prompt, starts at a near tie of llama.cpp's two best logits (near_tie.h);
 // - the mean cosine of the logits after the prompt with llama.cpp's exceeds 0.999.
 // The share of identical prompts is a figure, reported beside its bar of 95 %: it moves by several prompts with any
 // change of rounding on either side, llama.cpp's own variants included (docs/design/0001-house.md).
 #include "runtime/decode/model.h"
 #include "runtime/model/tokenizer.h"
+#include "tests/goldens/near_tie.h"
 #include "tests/goldens/thinned.h"
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 namespace tessera {
 namespace {
@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::json;
 using Tokens = std::vector<int32_t>;
 
-constexpr double nearTie = 0.5, leastIdentical = 0.95, leastCosine = 0.999;
+constexpr double leastIdentical = 0.95, leastCosine = 0.999;
 
 struct Tally {
   int prompts = 0, identical = 0, stable = 0, stableIdentical = 0, tokenizedElse = 0;
@@ -33,7 +33,8 @@ struct Checker {
   const Json &goldens;
   decode::Model &model;
   model::Tokenizer tokenizer;
-  Tally tally;
+  double bar = nearTie(goldens);
+  Tally tally = {};
 
   Result<Tokens> encode(const Json &golden) {
     std::string text = golden["prompt"];
@@ -65,7 +66,7 @@ struct Checker {
     while (step < got.size() && step < want.size() && got[step] == want[step])
       ++step;
     double gap = golden["gaps"][step], exactGap = golden["exact_gaps"][step];
-    tally.wideInLlama += gap >= nearTie;
+    tally.wideInLlama += gap >= bar;
     std::string spelled = golden["prompt"].dump();
     std::printf("step %2zu: gap %.3f nat (exactly %.3f), %s: ...%s\n", step, gap, exactGap,
                 stable ? "stable" : "llama.cpp differs from itself or the exact model",
@@ -97,6 +98,7 @@ Json summary(const Tally &tally, const Json &goldens) {
           {"stable_prompts", tally.stable},
           {"stable_identical", tally.stableIdentical},
           {"stable_identical_bar", leastIdentical},
+          {"near_tie_nat", nearTie(goldens)},
           {"differences_at_wide_gaps_of_llama_cpp", tally.wideInLlama},
           {"mean_cosine", tally.cosineSum / tally.prompts},
           {"least_cosine", tally.leastCosine},
@@ -107,7 +109,7 @@ Json summary(const Tally &tally, const Json &goldens) {
 Result<bool> check(const std::string &goldensPath, const std::string &modelPath, const char *resultPath) {
   Json goldens = Json::parse(std::ifstream(goldensPath));
   decode::Model model = TESSERA_TRY(decode::Model::load(modelPath));
-  Checker checker{goldens, model, TESSERA_TRY(model.file().tokenizer()), {}};
+  Checker checker{goldens, model, TESSERA_TRY(model.file().tokenizer())};
   for (const Json &golden : goldens["cases"]) {
     Tokens prompt = TESSERA_TRY(checker.encode(golden));
     TESSERA_TRY(checker.checkText(golden, prompt));
