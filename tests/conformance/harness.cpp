@@ -4,15 +4,32 @@
 #include "runtime/driver/cuda_library.h"
 #include "runtime/module.h"
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <sys/mman.h>
 
 namespace tessera::conformance {
+
+// The device that all runs on, of TESSERA_CONFORMANCE_DEVICE; null where every target has its own.
+static const Device *onlyDevice() {
+  static const std::optional<Device> device = []() -> std::optional<Device> {
+    const char *name = std::getenv("TESSERA_CONFORMANCE_DEVICE");
+    if (!name || !*name)
+      return {};
+    Result<Device> opened = Device::open(name, {.threads = 2});
+    if (opened)
+      return std::move(*opened);
+    std::fprintf(stderr, "TESSERA_CONFORMANCE_DEVICE: %s\n", opened.error().message.c_str());
+    std::exit(1);
+  }();
+  return device ? &*device : nullptr;
+}
 
 // A chip of every generation that has its own instructions.
 static bool isVirtual(std::string_view name) {
@@ -21,6 +38,8 @@ static bool isVirtual(std::string_view name) {
 }
 
 std::vector<const Target *> runnableTargets() {
+  if (const Device *device = onlyDevice())
+    return {&device->target()};
   std::vector<const Target *> rows;
   for (const Target &row : targets())
     if (hostCanRun(row) || isVirtual(row.name))
@@ -115,6 +134,8 @@ Argument Argument::scalar(int64_t value) {
 std::vector<float> Argument::floats() const { return reference::decode(dtype, memory->span()); }
 
 static const Device &deviceOf(const Target &target) {
+  if (const Device *device = onlyDevice())
+    return *device;
   static std::map<std::string_view, Device> devices;
   auto found = devices.find(target.name);
   if (found == devices.end())
@@ -174,7 +195,7 @@ static Status tryLaunch(const Target &target, const Program &program, std::span<
                         const Schedule &schedule) {
   LoadedKernel kernel = TESSERA_TRY(kernelOf(target, program, schedule));
   const Device &device = deviceOf(target);
-  const bool onGpu = isVirtual(target.name);
+  const bool onGpu = target.vendor != Vendor::cpu;
   std::vector<Buffer> buffers(arguments.size());
   std::vector<Arg> args;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -194,7 +215,8 @@ static Status tryLaunch(const Target &target, const Program &program, std::span<
     TESSERA_TRY(kernel.launchAll(stream, args));
     return stream.synchronize();
   }
-  static const std::vector<std::string> seeds = listed("TESSERA_CONFORMANCE_SCHEDULES");
+  static const std::vector<std::string> seeds =
+      device.impl().isModelled() ? listed("TESSERA_CONFORMANCE_SCHEDULES") : std::vector<std::string>();
   auto before = seeds.empty() ? std::vector<std::vector<std::byte>>() : contents(arguments);
   TESSERA_TRY(onDevice(kernel, device, arguments, buffers, args));
   auto after = seeds.empty() ? before : contents(arguments);

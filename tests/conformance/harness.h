@@ -17,7 +17,8 @@ namespace tessera::conformance {
 
 using Shape = std::vector<int64_t>;
 
-// The rows that this machine can run: its CPU's, and one virtual GPU for each generation.
+// The rows that this machine can run: its CPU's, and one virtual GPU for each generation. With
+// TESSERA_CONFORMANCE_DEVICE=cuda:0 that device's alone, on which everything then runs for real (scripts/gpu).
 std::vector<const Target *> runnableTargets();
 
 // Host memory whose end lies within 63 bytes of a page that must not be touched, with NaN bytes (0xff) on both sides.
