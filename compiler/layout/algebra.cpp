@@ -44,6 +44,30 @@ std::optional<Layout> divide(const Layout &layout, const Layout &fragment) {
   return out;
 }
 
+Layout along(Bits bits, int axis, int64_t extent, int rank) {
+  Layout out;
+  for (int64_t step = 1; step < extent; step *= 2) {
+    Coordinate basis(size_t(rank), 0);
+    basis[size_t(axis)] = step;
+    (out.*bits).push_back(std::move(basis));
+  }
+  out.rep.assign(size_t(rank), 1);
+  return out;
+}
+
+int64_t together(const Layout &layout, const Layout &memory, Bits bits) {
+  Layout fragment;
+  fragment.rep.assign(layout.rep.size(), 1);
+  for (const Coordinate &basis : memory.reg) {
+    (fragment.*bits).push_back(basis);
+    if (!divide(layout, fragment)) {
+      (fragment.*bits).pop_back();
+      break;
+    }
+  }
+  return int64_t(1) << (fragment.*bits).size();
+}
+
 // Of a coordinate inside a block, whose extents are powers of two.
 static uint64_t coordinateBits(const Coordinate &at, const Coordinate &extent) {
   return uint64_t(elementNumber(at, extent));

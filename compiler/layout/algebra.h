@@ -14,6 +14,16 @@ Layout product(const Layout &inner, const Layout &outer);
 // `fragment` moves the layout's tile by as many steps as q has registers.
 std::optional<Layout> divide(const Layout &layout, const Layout &fragment);
 
+// Bits of one kind of hardware that walk along one axis, neighbours first: what products of matrices are made of.
+// Requires that `extent` is a power of two.
+using Bits = std::vector<Coordinate> Layout::*;
+Layout along(Bits bits, int axis, int64_t extent, int rank = 2);
+
+// Memory is a layout too: of one thread, whose registers are the elements in their order, as far as that is known. How
+// many elements that `layout` numbers by its lowest registers (or lanes) memory has side by side, and in that order: of
+// the fragments that memory begins with the largest by which the layout can be divided. One access moves them.
+int64_t together(const Layout &layout, const Layout &memory, Bits bits);
+
 // One block of a layout: bits of register, then lane, then warp, to bits of the coordinate, the last axis' lowest.
 LinearMap blockMap(const Layout &layout);
 

@@ -41,6 +41,18 @@ TEST(LayoutAlgebra, DivisionUndoesAProductAndRefusesOthers) {
   EXPECT_FALSE(divide(tile, rows({{0, 1}, {0, 2}}, {}, {1, 1}))); // the thread has two of them, not four
 }
 
+// A tensor's last axis is memory's order: four neighbours a register, then rows, are four elements an access.
+TEST(LayoutAlgebra, AnAccessIsWhatMemoryAndALayoutBothBeginWith) {
+  Layout memory = along(&Layout::reg, 1, 64);
+  Layout fours = rows({{0, 1}, {0, 2}, {1, 0}, {0, 4}}, {{0, 8}, {0, 16}}, {1, 1});
+  EXPECT_EQ(together(fours, memory, &Layout::reg), 4);
+  EXPECT_EQ(together(fours, memory, &Layout::lane), 1); // lanes walk eight at a time
+  EXPECT_EQ(together(fours.transposed(), memory, &Layout::reg), 1);
+  EXPECT_EQ(together(fours, along(&Layout::reg, 1, 2), &Layout::reg), 2); // no more is known of memory
+  Layout vectors = rows({{1, 0}}, {{0, 1}, {0, 2}, {0, 4}}, {3, 5});
+  EXPECT_EQ(together(vectors, memory, &Layout::lane), 8);
+}
+
 TEST(LayoutAlgebra, HoldersFindEveryElementAndTheNearestCopy) {
   Layout copies = rows({{0, 1}}, {{0, 2}, {0, 0}, {1, 0}, {0, 0}, {2, 0}}, {3, 5}, {{0, 0}, {4, 0}});
   Holders holders(copies);

@@ -85,15 +85,6 @@ WarpGrid warpGrid(const MmaOp &op, ArrayRef<int64_t> acc, int warps, WarpSplit s
   return grid;
 }
 
-// Bits of one kind of hardware along one axis of a matrix.
-static Layout along(std::vector<Coordinate> Layout::*bits, int axis, int64_t extent) {
-  Layout out;
-  for (int64_t step = 1; step < extent; step *= 2)
-    (out.*bits).push_back(axis == 0 ? Coordinate{step, 0} : Coordinate{0, step});
-  out.rep = {1, 1};
-  return out;
-}
-
 static Layout productOf(std::initializer_list<Layout> parts) {
   Layout out;
   out.rep = {1, 1};
