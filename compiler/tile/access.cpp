@@ -26,70 +26,51 @@ SmallVector<AxisAccess> axesOf(Operation *access) {
   return axes;
 }
 
-const PackedFormat *packedFormat(ViewType view) {
+const Panel *panelOf(ViewType view) {
   auto packed = dyn_cast<PackedType>(view.getElementType());
   if (!packed)
     return nullptr;
   StringRef name = packed.getFormat();
-  return &*info(*dtypeByName(std::string_view(name.data(), name.size()))).packed;
+  return &tessera::panelOf(*dtypeByName(std::string_view(name.data(), name.size())));
 }
 
-int elementBits(const PackedFormat &format, Component component) {
+const PackedFormat *packedFormat(ViewType view) {
+  const Panel *panel = panelOf(view);
+  return panel ? &panel->format : nullptr;
+}
+
+const PanelPart &partOf(const Panel &panel, Component component, int plane) {
   switch (component) {
   case Component::codes:
-    return info(format.element).bits;
-  case Component::scales:
-  case Component::mins:
-    return info(format.scale).bits;
+    return panel.at(plane ? PanelArray::highCodes : PanelArray::codes);
   case Component::words:
+    return panel.at(PanelArray::codes);
   case Component::highWords:
-    return 32;
-  default:
-    return 16;
-  }
-}
-
-PanelPlace panelPlace(const PackedFormat &format, Component component, int plane, int64_t row, int64_t column) {
-  PanelOffsets offsets = panelOffsets(format);
-  int64_t bytes = elementBits(format, component) / 8, scaleStride = panelRows * bytes;
-  int64_t scaleAt = column / format.group * scaleStride + row * bytes;
-  switch (component) {
-  case Component::codes:
-    break;
+    return panel.at(PanelArray::highCodes);
   case Component::scales:
-    return {offsets.scales + scaleAt, 0, scaleStride};
+    return panel.at(PanelArray::scales);
   case Component::mins:
-    return {offsets.mins + scaleAt, 0, scaleStride};
+    return panel.at(PanelArray::mins);
   case Component::superScales:
-    return {offsets.superScales + row * bytes, 0, 0};
+    return panel.at(PanelArray::superScales);
   case Component::superMins:
-    return {offsets.superMins + row * bytes, 0, 0};
-  case Component::words:
-  case Component::highWords:
-    plane = component == Component::highWords;
-    break;
+    return panel.at(PanelArray::superMins);
   }
-  if (format.isValues())
-    return {row * bytes, 0, 0};
-  CodePlane at = codePlanes(format).plane[plane];
-  int64_t quad = column / 4, quads = 8 / at.bits; // k1 k0 lie side by side, then the rows; quads share bytes
-  return {at.offset + quad / quads * 4 * panelRows + row * 4 + column % 4, int(quad % quads * at.bits),
-          int64_t(panelRows) * format.group * at.bits / 8};
+  llvm_unreachable("all components are above");
 }
 
-int64_t columnsAnElement(const PackedFormat &format, Component component, int64_t columns) {
-  switch (component) {
-  case Component::codes:
-    return 1;
-  case Component::scales:
-  case Component::mins:
-    return format.group;
-  case Component::words:
-  case Component::highWords:
-    return 32 / codePlanes(format).plane[component == Component::highWords].bits;
-  default:
-    return std::min<int64_t>(format.block, columns);
-  }
+int elementBits(const Panel &panel, Component component) {
+  if (component == Component::codes)
+    return info(panel.format.element).bits;
+  return isWords(component) ? 32 : partOf(panel, component, 0).bits;
+}
+
+int64_t columnsAnElement(const Panel &panel, Component component, int64_t columns) {
+  const PanelPart &part = partOf(panel, component, 0);
+  if (isWords(component))
+    return part.word().block()[1];
+  bool outer = component == Component::superScales || component == Component::superMins;
+  return outer ? std::min(part.columns, columns) : part.columns;
 }
 
 ViewType viewOf(Operation *access) {

@@ -1,6 +1,7 @@
 // How a tile load or store walks memory: tile axes against view axes, and where a packed tensor's parts lie.
 #pragma once
 #include "base/dtype.h"
+#include "compiler/layout/panels.h"
 #include "compiler/tile/tile.h"
 
 namespace tessera::tile {
@@ -20,19 +21,16 @@ ViewType viewOf(mlir::Operation *access);
 // A packed tensor's row of data, or null for a plain one.
 const PackedFormat *packedFormat(ViewType view);
 
+// How its panels lie, or null for a plain one.
+const Panel *panelOf(ViewType view);
+
 // Whether the component is a plane of codes, 32 bits an element.
 inline bool isWords(Component component) { return component == Component::words || component == Component::highWords; }
-// Bits of a component's element in memory.
-int elementBits(const PackedFormat &format, Component component);
-// A component's element inside a panel block (16 rows x one block of columns); see base/dtype.h.
-struct PanelPlace {
-  int64_t byte;
-  int shift;           // of a code in its byte
-  int64_t groupStride; // bytes from one group of columns to the next
-};
-// `column` is a value's column in the block; `plane` counts the planes of `codes`, other components have one.
-PanelPlace panelPlace(const PackedFormat &format, Component component, int plane, int64_t row, int64_t column);
+// The array that holds the component; `plane` counts the planes of `codes`, other components have one.
+const PanelPart &partOf(const Panel &panel, Component component, int plane);
+// Bits of a component's element as a kernel sees it.
+int elementBits(const Panel &panel, Component component);
 // Columns of the view that one element of the component covers; `columns` is how many the access takes.
-int64_t columnsAnElement(const PackedFormat &format, Component component, int64_t columns);
+int64_t columnsAnElement(const Panel &panel, Component component, int64_t columns);
 
 } // namespace tessera::tile

@@ -173,14 +173,14 @@ LogicalResult LoadOp::verify() {
       return emitOpError() << "loads " << loaded << " from a view of " << element;
     return verifyAccess(*this, getResult().getType(), 1);
   }
-  StringRef format = packed.getFormat();
-  auto row = *tessera::info(*tessera::dtypeByName(std::string_view(format.data(), format.size()))).packed;
+  const Panel &panel = *panelOf(getView().getType());
+  const PackedFormat &row = panel.format;
   Component component = *getComponent();
   bool outer = component == Component::superScales || component == Component::superMins;
   if (((component == Component::mins || component == Component::superMins) && !row.hasMin) ||
       (outer && !row.twoLevels()) || (row.isValues() && component != Component::codes) ||
-      (component == Component::highWords && tessera::codePlanes(row).count < 2))
-    return emitOpError() << format << " has no " << stringifyComponent(component);
+      (component == Component::highWords && !panel.find(PanelArray::highCodes)))
+    return emitOpError() << packed.getFormat() << " has no " << stringifyComponent(component);
   tessera::DType stored = component == Component::codes ? row.element
                           : isWords(component)          ? tessera::i32
                           : outer                       ? tessera::f16
@@ -189,9 +189,10 @@ LogicalResult LoadOp::verify() {
   bool fits =
       want.isFloat ? isa<FloatType>(loaded) && loaded.isBF16() == (stored == tessera::bf16) : isa<IntegerType>(loaded);
   if (!fits || int(loaded.getIntOrFloatBitWidth()) != want.bits)
-    return emitOpError() << "loads " << stringifyComponent(component) << " of " << format << " as " << loaded;
+    return emitOpError() << "loads " << stringifyComponent(component) << " of " << packed.getFormat() << " as "
+                         << loaded;
   int64_t columns = getSizes().back();
-  int64_t unit = columnsAnElement(row, component, columns);
+  int64_t unit = columnsAnElement(panel, component, columns);
   return verifyAccess(*this, getResult().getType(), unit);
 }
 

@@ -479,6 +479,15 @@ TEST_P(QuantMatmulTest, DenseWeightsAgreeWithTheOracle) {
     }
 }
 
+// Programs of half a panel's rows, whose vectors begin within one.
+TEST_P(QuantMatmulTest, PartsOfAPanelChangeNoBit) {
+  for (DType format : {q4_1, q6_k}) {
+    MatmulShape s{1, 40, info(format).packed->twoLevels() ? 512 : 96};
+    QuantCase c = quantCase(format, s);
+    EXPECT_EQ(runPacked(target(), c, s, ops::QuantMatmul::Config{1, 8}), runPacked(target(), c, s)) << name(format);
+  }
+}
+
 // What batch invariance means: nobody can tell from a row how many others it was computed with.
 TEST_P(QuantMatmulTest, ARowHasTheSameBitsInEveryBatchAndBlocking) {
   for (DType format : packedFormats) {

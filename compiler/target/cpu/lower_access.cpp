@@ -91,7 +91,9 @@ static constexpr int64_t cacheLine = 64;
 // The shift is a constant, since groups of columns are whole bytes apart.
 CpuLowering::PackedPlace CpuLowering::packedPointer(Address &a, tile::LoadOp op, int plane, const Coordinate &at) {
   Location loc = op.getLoc();
-  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
+  const Panel &panels = *tile::panelOf(op.getView().getType());
+  const PackedFormat &format = panels.format;
+  const PanelPart &part = tile::partOf(panels, *op.getComponent(), plane);
   const tile::AxisAccess &rows = a.axes[0], &columns = a.axes[1];
   int64_t row = rows.tileAxis >= 0 ? at[rows.tileAxis] : 0;
   int64_t column = columns.tileAxis >= 0 ? at[columns.tileAxis] * a.lastUnit : 0, fixedBlocks = 0;
@@ -128,21 +130,18 @@ CpuLowering::PackedPlace CpuLowering::packedPointer(Address &a, tile::LoadOp op,
   Value blocks = arith::DivUIOp::create(b, loc, a.sizes[1], blockSize);
   Value number = addI(b, loc, mulI(b, loc, panel, blocks), block);
   Value offset = mulI(b, loc, number, constantI64(panelBlockBytes(format)));
-  tile::PanelPlace place = tile::panelPlace(format, *op.getComponent(), plane, fixedRow, column);
-  if (rowInPanel) {
-    int64_t rowStride = tile::panelPlace(format, *op.getComponent(), plane, 1, column).byte -
-                        tile::panelPlace(format, *op.getComponent(), plane, 0, column).byte;
-    offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(rowStride)));
-  }
-  if (group && place.groupStride)
-    offset = addI(b, loc, offset, mulI(b, loc, group, constantI64(place.groupStride)));
+  int64_t byte = part.byteOf(fixedRow, column), groupStride = part.stride(1, format.group);
+  if (rowInPanel)
+    offset = addI(b, loc, offset, mulI(b, loc, rowInPanel, constantI64(part.stride(0, 1))));
+  if (group && groupStride)
+    offset = addI(b, loc, offset, mulI(b, loc, group, constantI64(groupStride)));
   std::optional<int64_t> line;
   if (!rowInPanel) // a panel has less than 2^32 lines
-    line = (row / panelRows << 32) + (fixedBlocks * panelBlockBytes(format) + place.byte) / cacheLine;
+    line = (row / panelRows << 32) + (fixedBlocks * panelBlockBytes(format) + byte) / cacheLine;
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
   Value start = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
-  return {LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{int32_t(place.byte)}),
-          place.shift, line};
+  return {LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{int32_t(byte)}),
+          part.shiftOf(0, column), line};
 }
 
 // Whether the kernel's products have few rows, so that it waits for memory: up to four, or as many as there are beside
@@ -307,14 +306,14 @@ void CpuLowering::lowerLoad(tile::LoadOp op) {
   Location loc = op.getLoc();
   Address a = addressOf(op, op.getView().getType(), op.getView());
   Layout layout = layoutOfAccess(op.getType());
-  const PackedFormat *format = tile::packedFormat(op.getView().getType());
+  const Panel *panel = tile::panelOf(op.getView().getType());
   Type type = registerType(op.getType()), element = getElementTypeOrSelf(type);
   if (op.getMask())
     a.mask = &regs(op.getMask());
-  if (format)
-    a.lastUnit = tile::columnsAnElement(*format, *op.getComponent(), op.getSizes().back());
+  if (panel)
+    a.lastUnit = tile::columnsAnElement(*panel, *op.getComponent(), op.getSizes().back());
   // The bits of a plane, where they belong in the code.
-  auto unpack = [&](Value bytes, const CodePlane &plane, int64_t down) {
+  auto unpack = [&](Value bytes, const PanelPart &plane, int64_t down) {
     auto constant = [&](int64_t x) -> Value {
       return splat(arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(x)), bytes.getType());
     };
@@ -326,21 +325,23 @@ void CpuLowering::lowerLoad(tile::LoadOp op) {
     return arith::AndIOp::create(b, loc, bytes, constant(((1 << plane.bits) - 1) << plane.shift)).getResult();
   };
   llvm::SmallDenseSet<int64_t> fetched; // lines of the tile's panels, by their place from its first
-  bool fetches = format && waitsForMemory(op);
+  bool fetches = panel && waitsForMemory(op);
   auto packedLoad = [&](Type wanted, const PackedPlace &place, const Guard &guard) {
     if (fetches && place.line && fetched.insert(*place.line).second)
       prefetch(place.pointer, loc);
     return guardedLoad(wanted, place.pointer, guard, loc);
   };
   auto loadAt = [&](Type wanted, const Coordinate &at, const Guard &guard) {
-    if (!format)
+    if (!panel)
       return guardedLoad(wanted, elementPointer(a, at, element, loc), guard, loc);
-    if (*op.getComponent() != tile::Component::codes || format->isValues() || format->bits == 8)
-      return packedLoad(wanted, packedPointer(a, op, 0, at), guard);
+    int planes = *op.getComponent() == tile::Component::codes ? codePlanes(panel->format).count : 1;
     Value code;
-    for (auto [number, plane] : llvm::enumerate(codePlanes(*format))) {
-      PackedPlace place = packedPointer(a, op, int(number), at);
-      Value bits = unpack(packedLoad(wanted, place, guard), plane, place.shift);
+    for (int number = 0; number < planes; ++number) {
+      const PanelPart &plane = tile::partOf(*panel, *op.getComponent(), number);
+      PackedPlace place = packedPointer(a, op, number, at);
+      Value bits = packedLoad(wanted, place, guard);
+      if (plane.bits < 8)
+        bits = unpack(bits, plane, place.shift);
       code = code ? arith::OrIOp::create(b, loc, code, bits).getResult() : bits;
     }
     return code;
@@ -349,7 +350,7 @@ void CpuLowering::lowerLoad(tile::LoadOp op) {
   explain(op, layout, consecutive, "load");
   Registers out;
   for (int64_t r = 0; r < layout.registers(); ++r) {
-    Guard condition = guard(a, layout, r, format && consecutive, loc);
+    Guard condition = guard(a, layout, r, panel && consecutive, loc);
     if (consecutive) {
       out.push_back(loadAt(type, layout.at(r, 0), condition));
       continue;

@@ -175,8 +175,6 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     return false;
   }
 
-  // Rows of a panel's words that lie side by side in 16 bytes.
-  static constexpr int64_t rowsOfWords = 4;
   // Warps that share rows of weights make the same values of them. That costs less than that all warps read all of the
   // activations up to so much work on a code: modelled on an a100, q4_0 (3) 7.8 us so and 8.9 otherwise, q5_1 (5) 10.4
   // and 8.9, q4_k (7) 12.0 and 9.5.
@@ -227,7 +225,7 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
       if (const gpu::MmaOp *turned = mma->matrix() ? turn(dot, dots) : nullptr) {
         int64_t shape[] = {tensorOf(dot.getRhs()).getDimSize(1), tensorOf(dot.getLhs()).getDimSize(0)};
         auto how = gpu::workOnCodes(dot) > workTwice ? gpu::WarpSplit::rowsOnly : gpu::WarpSplit::square;
-        choose(dot.getResult(), gpu::accLayout(*turned, shape, warpCount, how, rowsOfWords).transposed());
+        choose(dot.getResult(), gpu::accLayout(*turned, shape, warpCount, how, gpu::rowsOfWords(dot)).transposed());
         choose(dot.getRhs(), rhsOf(dot, *turned, *layoutOf(dot.getResult())));
         continue;
       }

@@ -1,5 +1,7 @@
-// Packed tensors in global memory. Where a bit of row or column walks in a panel is data (tile/access.h), so the
+// Packed tensors in global memory. Where a bit of row or column walks in a panel is a layout (layout/panels.h), so the
 // thread's share of an address is a sum over its bits; four codes that share four bytes move as one word.
+#include "compiler/layout/algebra.h"
+#include "compiler/lower/memory_order.h"
 #include "compiler/passes/inside.h"
 #include "compiler/target/gpu/address.h"
 #include "compiler/target/gpu/carry_pointers.h"
@@ -14,13 +16,13 @@ namespace tessera::gpu {
 class GpuLowering::PackedAddress {
 public:
   PackedAddress(GpuLowering &lowering, Address &a, tile::LoadOp op, int plane)
-      : lowering(lowering), b(lowering.b), a(a), loc(a.loc), format(*tile::packedFormat(op.getView().getType())),
-        component(*op.getComponent()), plane(plane), rows(a.axes[0]), columns(a.axes[1]) {
+      : lowering(lowering), b(lowering.b), a(a), loc(a.loc), panel(*tile::panelOf(op.getView().getType())),
+        format(panel.format), part(tile::partOf(panel, *op.getComponent(), plane)), rows(a.axes[0]),
+        columns(a.axes[1]) {
     wholePanels = rows.kind != tile::Subscript::each && knownDivisor(rows.index) % panelRows == 0;
     auto share = [&](auto of) { return lowering.walk(stepsOf(a.layout, of)); };
-    auto inGroup = [&](const Coordinate &at) { return place(wholePanels ? rowOf(at) : 0, columnOf(at)); };
-    bytes = share([&](const Coordinate &at) { return inGroup(at).byte - place(0, 0).byte; });
-    shift = share([&](const Coordinate &at) { return int64_t(inGroup(at).shift); });
+    bytes = share([&](const Coordinate &at) { return byteOf(at) - part.offset; });
+    shift = share([&](const Coordinate &at) { return shiftOf(at); });
     group = share([&](const Coordinate &at) { return columnOf(at) / format.group * format.group; });
     row = share([&](const Coordinate &at) { return rowOf(at); });
   }
@@ -32,10 +34,9 @@ public:
     Base &base = bases[{wholePanels ? rowOf(at) / panelRows : rowOf(at), columnOf(at) / format.group}];
     if (!base.pointer)
       base = baseOf(at);
-    tile::PanelPlace here = place(wholePanels ? rowOf(at) : 0, columnOf(at));
-    Value down = arith::AddIOp::create(b, loc, shift, lowering.constantI32(here.shift));
+    Value down = arith::AddIOp::create(b, loc, shift, lowering.constantI32(shiftOf(at)));
     return {LLVM::GEPOp::create(b, loc, base.pointer.getType(), b.getI8Type(), base.pointer,
-                                ArrayRef<LLVM::GEPArg>{int32_t(here.byte)}),
+                                ArrayRef<LLVM::GEPArg>{int32_t(byteOf(at))}),
             down};
   }
 
@@ -46,10 +47,11 @@ private:
 
   int64_t rowOf(const Coordinate &at) const { return rows.tileAxis >= 0 ? at[rows.tileAxis] : 0; }
   int64_t columnOf(const Coordinate &at) const { return columns.tileAxis >= 0 ? at[columns.tileAxis] * a.lastUnit : 0; }
-  // Inside one panel and one group.
-  tile::PanelPlace place(int64_t r, int64_t column) const {
-    return tile::panelPlace(format, component, plane, r % panelRows, column % format.group);
+  // Inside one panel, where its row is known, and one group.
+  int64_t byteOf(const Coordinate &at) const {
+    return part.byteOf(wholePanels ? rowOf(at) % panelRows : 0, columnOf(at) % format.group);
   }
+  int64_t shiftOf(const Coordinate &at) const { return part.shiftOf(0, columnOf(at) % format.group); }
 
   Base baseOf(const Coordinate &at) {
     auto add = [&](Value x, Value y) -> Value { return arith::AddIOp::create(b, loc, x, y); };
@@ -70,10 +72,10 @@ private:
     Value along = wholeBlocks ? mul(position, blockBytes / format.block) : mul(div(position, format.block), blockBytes);
     Value offset = add(arith::MulIOp::create(b, loc, div(number, panelRows), panelPitch), along);
     offset = add(offset, lowering.widen(bytes));
-    if (int64_t stride = format.twoLevels() ? place(0, 0).groupStride : 0)
+    if (int64_t stride = part.stride(1, format.group))
       offset = add(offset, mul(div(rem(position, format.block), format.group), stride));
-    if (!wholePanels) // row bits come after each other in every component
-      offset = add(offset, mul(rem(number, panelRows), place(1, 0).byte - place(0, 0).byte));
+    if (!wholePanels)
+      offset = add(offset, mul(rem(number, panelRows), part.stride(0, 1)));
     Value pointer =
         LLVM::GEPOp::create(b, loc, a.base.getType(), b.getI8Type(), a.base, ArrayRef<LLVM::GEPArg>{offset});
     if (a.inPipeline)
@@ -85,35 +87,24 @@ private:
   OpBuilder &b;
   Address &a;
   Location loc;
+  const Panel &panel;
   const PackedFormat &format;
-  tile::Component component;
-  int plane;
+  const PanelPart &part;
   tile::AxisAccess rows, columns;
   bool wholePanels = false;
   Value bytes, shift, group, row; // i32: the thread's shares
   std::map<std::pair<int64_t, int64_t>, Base> bases;
 };
 
-// Rows that lie side by side, in a panel and in the thread's registers: one access, where the start is aligned. Rows
-// behind the last one are there up to the panel's end, as zeros, so a bound never cuts an access.
+// Rows that lie side by side, in a panel and in the thread's registers: one access. Rows behind the last one are there
+// up to the panel's end, as zeros, so a bound never cuts an access.
 int64_t GpuLowering::rowsTogether(tile::LoadOp op, const Layout &layout) {
-  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
-  tile::AxisAccess rows = tile::axesOf(op)[0];
-  bool quads = op.getComponent() == tile::Component::codes && !format.isValues();
-  if (!kernel->hasAttr(tile::alignedAttr) || op.getMask() || quads || rows.tileAxis != 0 ||
-      rows.kind == tile::Subscript::each)
+  const Panel &panel = *tile::panelOf(op.getView().getType());
+  bool quads = op.getComponent() == tile::Component::codes && !panel.format.isValues();
+  if (!kernel->hasAttr(tile::alignedAttr) || op.getMask() || quads || !layout.rank())
     return 1;
-  int64_t run = 1, most = 128 / tile::elementBits(format, *op.getComponent());
-  for (const Coordinate &basis : layout.reg) {
-    Coordinate next(basis.size(), 0);
-    next[0] = run;
-    if (basis != next || run == most)
-      break;
-    run *= 2;
-  }
-  while (run > 1 && rows.index && knownDivisor(rows.index) % run)
-    run /= 2;
-  return run;
+  int64_t most = 128 / tile::elementBits(panel, *op.getComponent());
+  return std::min(together(layout, memoryOrder(op), &Layout::reg), most);
 }
 
 // `rows` registers of each access, narrow ones by words.
@@ -157,7 +148,7 @@ void GpuLowering::lowerPanelRows(tile::LoadOp op, Address &a, int64_t rows) {
     llvm::append_range(out, words ? unpackWords(b, loc, parts, element) : parts);
   }
   op.emitRemark() << "load: " << out.size() << " " << stringifyComponent(*op.getComponent()) << " a thread, "
-                  << rows * tile::elementBits(*tile::packedFormat(op.getView().getType()), *op.getComponent()) / 8
+                  << rows * tile::elementBits(*tile::panelOf(op.getView().getType()), *op.getComponent()) / 8
                   << " bytes an access";
   registers[op] = out;
 }
@@ -165,25 +156,25 @@ void GpuLowering::lowerPanelRows(tile::LoadOp op, Address &a, int64_t rows) {
 void GpuLowering::lowerPackedLoad(tile::LoadOp op) {
   Layout layout = layoutOfAccess(op.getType());
   Location loc = op.getLoc();
-  const PackedFormat &format = *tile::packedFormat(op.getView().getType());
+  const Panel &panel = *tile::panelOf(op.getView().getType());
   Address a = addressOf(op, layout);
   if (op.getWhen())
     a.when = scalar(op.getWhen()), a.inPipeline = true;
   if (op.getMask())
     a.mask = &regs(op.getMask());
-  a.lastUnit = tile::columnsAnElement(format, *op.getComponent(), op.getSizes().back());
-  bool codes = *op.getComponent() == tile::Component::codes && !format.isValues();
+  a.lastUnit = tile::columnsAnElement(panel, *op.getComponent(), op.getSizes().back());
+  bool codes = *op.getComponent() == tile::Component::codes && !panel.format.isValues();
   Type element = getElementTypeOrSelf(op.getType());
-  bool words = codes && contiguous(layout) >= 4 && !a.mask;
+  bool words = codes && together(layout, memoryOrder(op), &Layout::reg) >= 4 && !a.mask;
   if (int64_t rows = rowsTogether(op, layout); rows > 1 || op.getOtherwise())
     return lowerPanelRows(op, a, rows);
   int64_t step = words ? 4 : 1;
   Type type = words ? b.getI32Type() : codes ? b.getI8Type() : element;
-  CodePlanes planes = codes ? codePlanes(format) : CodePlanes{{{8, 0, 0}}, 1};
 
   Registers out(layout.registers());
-  for (auto [number, plane] : llvm::enumerate(planes)) {
-    PackedAddress address(*this, a, op, int(number));
+  for (int number = 0; number < (codes ? codePlanes(panel.format).count : 1); ++number) {
+    const PanelPart &plane = tile::partOf(panel, *op.getComponent(), number);
+    PackedAddress address(*this, a, op, number);
     for (int64_t r = 0; r < layout.registers(); r += step) {
       auto place = address.of(layout.rank() ? layout.at(r, 0) : Coordinate{});
       Value value = loadBits(type, place.pointer, guardOf(a, r), a);

@@ -14,22 +14,26 @@ void GpuLowering::lowerUnpack(tile::UnpackOp op) {
   Layout layout = tile::layoutOf(type);
   Location loc = op.getLoc();
   StringRef name = op.getFormat();
-  const PackedFormat &format = *info(*dtypeByName(std::string_view(name.data(), name.size()))).packed;
+  const Panel &panel = panelOf(*dtypeByName(std::string_view(name.data(), name.size())));
   Registers codes(size_t(layout.registers() / 4));
-  for (auto [number, plane] : llvm::enumerate(codePlanes(format))) {
-    Value words = number ? op.getHigh() : op.getWords();
+  for (PanelArray array : {PanelArray::codes, PanelArray::highCodes}) {
+    const PanelPart *part = panel.find(array);
+    if (!part)
+      continue;
+    const PanelPart &plane = *part;
+    Value words = array == PanelArray::highCodes ? op.getHigh() : op.getWords();
     Layout held = tile::layoutOf(cast<RankedTensorType>(words.getType()));
-    int64_t quads = 8 / plane.bits, columns = 4 * quads; // that share a word
+    int64_t columns = plane.word().block()[1]; // that share a word
     std::map<Coordinate, int64_t> at;
     for (int64_t r = 0; r < held.registers(); ++r)
       at.emplace(held.at(r, 0), r);
-    auto shiftOf = [&, bits = plane.bits](const Coordinate &c) { return c[1] / 4 % quads * bits; };
-    Value mine = quads > 1 ? walk(stepsOf(layout, shiftOf)) : Value();
+    auto shiftOf = [&](const Coordinate &c) -> int64_t { return plane.shiftOf(0, c[1] % panel.format.block); };
+    Value mine = plane.bits < 8 ? walk(stepsOf(layout, shiftOf)) : Value();
     auto apply = [&]<class Op>(Value x, Value y) -> Value { return Op::create(b, loc, x, y); };
     for (auto [i, code] : llvm::enumerate(codes)) {
       Coordinate place = layout.at(int64_t(i) * 4, 0);
       Value word = regs(words)[at.at({place[0], place[1] / columns})];
-      if (quads > 1) {
+      if (plane.bits < 8) {
         Value down = apply.operator()<arith::AddIOp>(mine, constantI32(shiftOf(place)));
         word = apply.operator()<arith::ShRUIOp>(word, down);
         word = apply.operator()<arith::AndIOp>(word, constantI32(0x01010101 * ((1 << plane.bits) - 1)));

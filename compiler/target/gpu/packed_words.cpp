@@ -1,4 +1,6 @@
 #include "compiler/target/gpu/packed_words.h"
+#include "compiler/layout/algebra.h"
+#include "compiler/lower/memory_order.h"
 #include "compiler/tile/access.h"
 #include "compiler/tile/layouts.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -41,6 +43,11 @@ int64_t workOnCodes(tile::DotOp dot) {
   return work;
 }
 
+int64_t rowsOfWords(tile::DotOp dot) {
+  const PanelPart &codes = tile::panelOf(codesBehind(dot).getView().getType())->at(PanelArray::codes);
+  return together(along(&Layout::reg, 0, 16 / 4), *divide(codes.order, codes.word()), &Layout::reg);
+}
+
 // The layout of a plane's words: bits along k inside a word are no bits of it. Rows come first in the registers, since
 // they lie side by side.
 static Layout layoutOfWords(const Layout &codes, int64_t columns) {
@@ -58,23 +65,24 @@ static Layout layoutOfWords(const Layout &codes, int64_t columns) {
 void loadWords(tile::LoadOp codes) {
   auto type = cast<RankedTensorType>(codes.getType());
   Layout layout = tile::layoutOf(type);
-  const PackedFormat &format = *tile::packedFormat(codes.getView().getType());
+  const Panel &panel = *tile::panelOf(codes.getView().getType());
   auto packed = cast<tile::PackedType>(codes.getView().getType().getElementType());
-  CodePlanes planes = codePlanes(format);
-  bool whole = layout.reg.size() >= 2 && layout.reg[0] == Coordinate{0, 1} && layout.reg[1] == Coordinate{0, 2};
-  for (const CodePlane &plane : planes) // no word lies in two blocks of the layout
-    whole &= layout.block()[1] % (32 / plane.bits) == 0;
+  int planes = codePlanes(panel.format).count;
+  auto columnsOf = [&](int plane) { return tile::partOf(panel, tile::Component::codes, plane).word().block()[1]; };
+  bool whole = together(layout, memoryOrder(codes), &Layout::reg) >= 4; // the bytes of a word
+  for (int plane = 0; plane < planes; ++plane)                          // no word lies in two blocks of the layout
+    whole &= layout.block()[1] % columnsOf(plane) == 0;
   if (!whole)
     return;
   OpBuilder b(codes);
   SmallVector<Value> words;
-  for (auto [number, plane] : llvm::enumerate(planes)) {
-    int64_t columns = 32 / plane.bits;
+  for (int plane = 0; plane < planes; ++plane) {
+    int64_t columns = columnsOf(plane);
     auto wordsType =
         tile::withLayout(RankedTensorType::get({type.getDimSize(0), type.getDimSize(1) / columns}, b.getI32Type()),
                          layoutOfWords(layout, columns));
     auto load = cast<tile::LoadOp>(b.clone(*codes));
-    load.setComponent(number ? tile::Component::highWords : tile::Component::words);
+    load.setComponent(plane ? tile::Component::highWords : tile::Component::words);
     load.getResult().setType(wordsType);
     words.push_back(load);
   }

@@ -12,6 +12,9 @@ tile::LoadOp codesBehind(tile::DotOp dot);
 // pairs.
 int64_t workOnCodes(tile::DotOp dot);
 
+// Rows of the panel whose words are side by side in one access of 16 bytes.
+int64_t rowsOfWords(tile::DotOp dot);
+
 // Makes a load of codes one of their words, and unpacks these. Where the layout leaves a word's codes to several
 // threads, nothing changes.
 void loadWords(tile::LoadOp codes);

@@ -1,4 +1,6 @@
 #include "compiler/target/gpu/shape.h"
+#include "compiler/layout/algebra.h"
+#include "compiler/lower/memory_order.h"
 #include "compiler/passes/inside.h"
 #include "compiler/tile/access.h"
 #include "compiler/tile/layouts.h"
@@ -89,8 +91,12 @@ int64_t knownAlignment(Operation *access) {
 int64_t widestAccess(Operation *access) {
   Type element = tile::viewOf(access).getElementType();
   auto axes = tile::axesOf(access);
-  if (auto load = dyn_cast<tile::LoadOp>(access); load && load.getComponent())
-    return load.getComponent() == tile::Component::codes ? 4 : 1; // four codes of a row lie side by side
+  if (const Panel *panel = tile::panelOf(tile::viewOf(access))) {
+    // Values lie with their rows side by side, and a thread takes four columns of a row all the same: it writes them
+    // to shared memory, or to an output, in one access. Rows first would cost a store for each.
+    constexpr int64_t columnsOfValues = 4;
+    return panel->format.isValues() ? columnsOfValues : contiguous(memoryOrder(access));
+  }
   if (axes.empty() || axes.back().tileAxis < 0 || axes.back().kind == tile::Subscript::each)
     return 1;
   return std::max<int64_t>(knownAlignment(access) / elementBytes(element), 1);
@@ -152,16 +158,8 @@ Layout accessLayout(ArrayRef<int64_t> shape, int64_t vector, int warps) {
 }
 
 int64_t contiguous(const Layout &layout) {
-  int64_t run = 1;
-  for (const Coordinate &basis : layout.reg) {
-    bool next = !basis.empty() && basis.back() == run;
-    for (size_t d = 0; d + 1 < basis.size(); ++d)
-      next = next && basis[d] == 0;
-    if (!next)
-      break;
-    run *= 2;
-  }
-  return run;
+  int last = layout.rank() - 1;
+  return last < 0 ? 1 : together(layout, along(&Layout::reg, last, layout.block().back(), layout.rank()), &Layout::reg);
 }
 
 } // namespace tessera::gpu
