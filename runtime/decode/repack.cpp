@@ -1,4 +1,5 @@
 #include "runtime/decode/repack.h"
+#include "compiler/layout/panels.h"
 #include "runtime/driver/thread_pool.h"
 #include <array>
 #include <bit>
@@ -59,30 +60,67 @@ void unpack(const FilePlane &plane, int block, int up, const uint8_t *bytes, Cod
         codes[size_t(code++)] |= uint8_t((bytes[i] >> (field * plane.bits) & mask) << up);
 }
 
+// How the elements of an array, or the words of a plane, follow each other in a panel block: bytes of the first, from
+// row to row, and from one to the next of a row. Out of the panels' layout.
+struct Walk {
+  int64_t offset = 0, row = 0, next = 0;
+  int bits = 0, shift = 0;         // of a plane of codes
+  std::array<uint8_t, 8> shifts{}; // of the quads of columns that share a word
+  int64_t quads = 0;
+};
+
+Walk walkOf(const Panel &panel, PanelArray array) {
+  const PanelPart *part = panel.find(array);
+  if (!part)
+    return {};
+  bool plane = array <= PanelArray::highCodes && !panel.format.isValues();
+  int64_t columns = plane ? part->word().block()[1] : part->columns;
+  Walk walk{part->byteOf(0, 0), part->stride(0, 1), part->stride(1, columns), part->bits, part->shift};
+  for (int64_t quad = 0; plane && quad < columns; quad += 4)
+    walk.shifts[size_t(walk.quads++)] = uint8_t(part->shiftOf(0, quad));
+  return walk;
+}
+
+// A format's walks, made once a matrix: the loops below are those of every block.
+struct Packing {
+  const PackedFormat &format;
+  Walk codes, highCodes, scales, mins, superScales, superMins;
+  explicit Packing(const Panel &panel)
+      : format(panel.format), codes(walkOf(panel, PanelArray::codes)), highCodes(walkOf(panel, PanelArray::highCodes)),
+        scales(walkOf(panel, PanelArray::scales)), mins(walkOf(panel, PanelArray::mins)),
+        superScales(walkOf(panel, PanelArray::superScales)), superMins(walkOf(panel, PanelArray::superMins)) {}
+};
+
 // Where one block of one row goes.
 struct Place {
   std::byte *piece;
   int row;
-  // Element `i` of a component of `width` bytes: 16 rows side by side.
-  void put(int64_t offset, int64_t i, const void *value, int64_t width) const {
-    std::memcpy(piece + offset + (i * panelRows + row) * width, value, size_t(width));
+  // Element or word `i` of an array, `width` bytes.
+  void put(const Walk &walk, int64_t i, const void *value, int64_t width) const {
+    std::memcpy(piece + walk.offset + i * walk.next + row * walk.row, value, size_t(width));
   }
 };
 
-void putCodes(const PackedFormat &format, const Codes &codes, uint32_t flip, Place place) {
-  for (const CodePlane &plane : codePlanes(format)) {
-    int quads = 8 / plane.bits;
-    uint32_t mask = ((1u << plane.bits) - 1) * 0x01010101u;
-    for (int quad = 0; quad < format.block / 4; quad += quads) {
-      uint32_t word = 0;
-      for (int i = 0; i < quads; ++i) {
-        uint32_t four;
-        std::memcpy(&four, &codes[size_t(4 * (quad + i))], 4);
-        word |= ((four ^ flip) >> plane.shift & mask) << (i * plane.bits);
-      }
-      place.put(plane.offset, quad / quads, &word, 4);
+// `plane` is a copy, which nothing that is written can change.
+template <int quads> void putWords(const Walk plane, int block, const Codes &codes, uint32_t flip, Place place) {
+  uint32_t mask = ((1u << plane.bits) - 1) * 0x01010101u;
+  for (int word = 0; word < block / (4 * quads); ++word) {
+    uint32_t bits = 0;
+    for (int quad = 0; quad < quads; ++quad) {
+      uint32_t four;
+      std::memcpy(&four, &codes[size_t(4 * (word * quads + quad))], 4);
+      bits |= ((four ^ flip) >> plane.shift & mask) << plane.shifts[size_t(quad)];
     }
+    place.put(plane, word, &bits, 4);
   }
+}
+
+void putCodes(const Walk &plane, int block, const Codes &codes, uint32_t flip, Place place) {
+  auto put = plane.quads == 1   ? putWords<1>
+             : plane.quads == 2 ? putWords<2>
+             : plane.quads == 4 ? putWords<4>
+                                : putWords<8>;
+  put(plane, block, codes, flip, place);
 }
 
 // The 6-bit scale and min of group `g`: get_scale_min_k4 of ggml-quants.c.
@@ -92,48 +130,49 @@ std::pair<uint8_t, uint8_t> sixBits(const uint8_t *q, int g) {
   return {uint8_t((q[g + 4] & 15) | q[g - 4] >> 6 << 4), uint8_t(q[g + 4] >> 4 | q[g] >> 6 << 4)};
 }
 
-void putScales(const PackedFormat &format, const FileBlock &file, const uint8_t *block, Place place) {
-  PanelOffsets at = panelOffsets(format);
+void putScales(const Packing &to, const FileBlock &file, const uint8_t *block, Place place) {
   const uint8_t *scales = block + file.scales;
-  for (int g = 0; g < format.groups(); ++g) {
+  for (int g = 0; g < to.format.groups(); ++g) {
     if (file.kind == FileScales::half) {
-      place.put(at.scales, g, scales, 2);
-      if (format.hasMin)
-        place.put(at.mins, g, scales + 2, 2);
+      place.put(to.scales, g, scales, 2);
+      if (to.format.hasMin)
+        place.put(to.mins, g, scales + 2, 2);
     } else if (file.kind == FileScales::byte) {
-      place.put(at.scales, g, scales + g, 1);
+      place.put(to.scales, g, scales + g, 1);
     } else {
       auto [scale, min] = sixBits(scales, g);
-      place.put(at.scales, g, &scale, 1);
-      place.put(at.mins, g, &min, 1);
+      place.put(to.scales, g, &scale, 1);
+      place.put(to.mins, g, &min, 1);
     }
   }
-  if (!format.twoLevels())
+  if (!to.format.twoLevels())
     return;
-  place.put(at.superScales, 0, block + file.super, 2);
-  if (!format.hasMin)
+  place.put(to.superScales, 0, block + file.super, 2);
+  if (!to.format.hasMin)
     return;
   uint16_t min;
   std::memcpy(&min, block + file.super + 2, 2);
   min ^= 0x8000; // files subtract the min, kernels add it
-  place.put(at.superMins, 0, &min, 2);
+  place.put(to.superMins, 0, &min, 2);
 }
 
-void putBlock(const PackedFormat &format, const FileBlock &file, const std::byte *bytes, Place place) {
+void putBlock(const Packing &to, const FileBlock &file, const std::byte *bytes, Place place) {
   const uint8_t *block = reinterpret_cast<const uint8_t *>(bytes);
   Codes codes{};
-  unpack(file.planes[0], format.block, 0, block, codes);
+  unpack(file.planes[0], to.format.block, 0, block, codes);
   if (file.planes[1].bits)
-    unpack(file.planes[1], format.block, 4, block, codes);
-  putCodes(format, codes, file.flip, place);
-  putScales(format, file, block, place);
+    unpack(file.planes[1], to.format.block, 4, block, codes);
+  putCodes(to.codes, to.format.block, codes, file.flip, place);
+  if (to.highCodes.bits)
+    putCodes(to.highCodes, to.format.block, codes, file.flip, place);
+  putScales(to, file, block, place);
 }
 
 // Values have one column a block, and files hold them plain.
-template <class T> void putValues(const std::byte *row, int64_t columns, Place place) {
-  for (int64_t k = 0; k < columns; ++k)
-    std::memcpy(place.piece + (k * panelRows + place.row) * int64_t(sizeof(T)), row + k * int64_t(sizeof(T)),
-                sizeof(T));
+template <class T> void putValues(const Packing &to, const std::byte *row, int64_t columns, Place place) {
+  int64_t blockBytes = panelBlockBytes(to.format);
+  for (int64_t k = 0; k < columns; ++k, place.piece += blockBytes)
+    place.put(to.codes, 0, row + k * int64_t(sizeof(T)), sizeof(T));
 }
 
 } // namespace
@@ -145,7 +184,8 @@ int64_t fileRowBytes(DType format, int64_t columns) {
 
 void repack(DType format, int64_t columns, std::span<const FileRows> parts, std::span<std::byte> panels,
             ThreadPool *pool) {
-  const PackedFormat &packed = *info(format).packed;
+  const Packing to(panelOf(format));
+  const PackedFormat &packed = to.format;
   int64_t blocks = columns / packed.block, rowBytes = fileRowBytes(format, columns);
   int64_t pieceBytes = panelBlockBytes(packed), rows = 0;
   for (const FileRows &part : parts) {
@@ -161,10 +201,11 @@ void repack(DType format, int64_t columns, std::span<const FileRows> parts, std:
   };
   auto putRow = [&](const std::byte *in, Place place) {
     if (packed.isValues())
-      return packed.bits == 16 ? putValues<uint16_t>(in, columns, place) : putValues<uint32_t>(in, columns, place);
+      return packed.bits == 16 ? putValues<uint16_t>(to, in, columns, place)
+                               : putValues<uint32_t>(to, in, columns, place);
     const FileBlock &file = fileBlock(format);
     for (int64_t b = 0; b < blocks; ++b)
-      putBlock(packed, file, in + b * packed.fileBlockBytes, {place.piece + b * pieceBytes, place.row});
+      putBlock(to, file, in + b * packed.fileBlockBytes, {place.piece + b * pieceBytes, place.row});
   };
   auto work = [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {

@@ -23,7 +23,7 @@ int64_t fileRowBytes(DType format, int64_t columns);
 // Writes `parts`, one below the other, as one matrix of `columns` columns into `panels`, which must have
 // panelBytes(format, all rows, columns) bytes. Codes, scales and mins keep their bits; signed codes gain the format's
 // bias; rows past the end become zeros. Every part must have exactly its rows' bytes. `pool` may be null.
-// Layouts: base/dtype.h (panels), operators.md 1.6 (file).
+// Layouts: compiler/layout/panels.h (panels), operators.md 1.6 (file).
 void repack(DType format, int64_t columns, std::span<const FileRows> parts, std::span<std::byte> panels,
             ThreadPool *pool);
 
