@@ -81,9 +81,9 @@ inline bool isQuantized(DType dtype) { return isPacked(dtype) && !info(dtype).pa
 // vector lane of a dot. Panels follow each other row-panel-major; panel p holds, for each block of columns in order:
 //   the planes of the codes: the low 4 (or 8) bits of all codes, then the 1 or 2 bits above, where there are any;
 //   scales [groups, 16 rows], mins [groups, 16], superScales [16], superMins [16], each where the format has it.
-// Rows past the end are zero. A plane of p bits puts the codes of 4 columns into 4 bytes side by side and those of 8 /
-// p such quads into the same bytes; code (row n, column k) has, with quad = k / 4,
-//   byte (quad / (8 / p)) * 64 + n * 4 + k % 4, bits from (quad % (8 / p)) * p.
+// Rows past the end are zero. Below are the sizes of these arrays and where they begin; in which order an array holds
+// its elements is a layout (compiler/layout/panels.h), from which the packer and all loads take addresses. The oracle
+// (ops/reference/formats.cpp) has formulas of its own, so that one can be judged by the other.
 // Values (panel_*) have one column a block, 16 elements side by side.
 inline constexpr int panelRows = 16;
 

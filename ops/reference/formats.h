@@ -35,7 +35,7 @@ struct PackedMatrix {
 // GGUF file blocks (operators.md 1.6), row after row. Requires columns % block == 0.
 PackedMatrix fromFile(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes);
 std::vector<std::byte> toFile(const PackedMatrix &matrix);
-// 16-row panels (base/dtype.h); rows past the end are zero.
+// 16-row panels (docs/design/0016); rows past the end are zero.
 PackedMatrix fromPanels(DType format, int64_t rows, int64_t columns, std::span<const std::byte> bytes);
 std::vector<std::byte> toPanels(const PackedMatrix &matrix);
 // x [rows, columns] in a one-level format, as ggml's reference quantizers make it, in f32.

@@ -120,7 +120,7 @@ TEST(Reference, FilesAndPanelsHoldTheSameMatrix) {
   }
 }
 
-// The bit order of base/dtype.h, spelled out once for a code in the middle of a panel.
+// The bit order of panels, spelled out once for a code in the middle of a panel.
 TEST(Reference, PanelsFollowTheDocumentedBitOrder) {
   PackedMatrix m{q4_1, 16, 32, std::vector<uint8_t>(512), std::vector<uint16_t>(16), std::vector<uint16_t>(16)};
   m.codes[5 * 32 + 22] = 9; // n = 0101, k = 10110: byte 10 0101 10, high nibble
