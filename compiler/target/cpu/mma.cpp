@@ -1,4 +1,5 @@
 #include "compiler/target/cpu/mma.h"
+#include "compiler/layout/algebra.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -47,15 +48,8 @@ const MmaOp *chooseMma(const Target &target, tile::DotOp dot) {
   return nullptr;
 }
 
-// Bases 1, 2, 4, ... < count along `axis` of a rank-2 coordinate.
-static void addBits(std::vector<Coordinate> &bases, int axis, int64_t count) {
-  for (int64_t step = 1; step < count; step *= 2)
-    bases.push_back(axis == 0 ? Coordinate{step, 0} : Coordinate{0, step});
-}
-
 Layout lhsLayout(const MmaOp &op, ArrayRef<int64_t> shape) {
-  Layout out;
-  addBits(out.lane, 1, op.depth);
+  Layout out = along(&Layout::lane, 1, op.depth);
   out.rep = {shape[0], shape[1] / op.depth};
   return out;
 }
@@ -63,9 +57,7 @@ Layout lhsLayout(const MmaOp &op, ArrayRef<int64_t> shape) {
 Layout rhsLayout(const MmaOp &op, ArrayRef<int64_t> shape, int lanes) {
   if (op.depth == 1)
     return rowLayout(shape, lanes);
-  Layout out;
-  addBits(out.lane, 0, op.depth);
-  addBits(out.lane, 1, lanes);
+  Layout out = product(along(&Layout::lane, 0, op.depth), along(&Layout::lane, 1, lanes));
   out.rep = {shape[0] / op.depth, shape[1] / lanes};
   return out;
 }

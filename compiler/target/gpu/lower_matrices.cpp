@@ -10,6 +10,12 @@ using namespace mlir;
 
 namespace tessera::gpu {
 
+// What a warp holds of an 8 x 16-byte matrix: words of neighbours along `axis`, four lanes a row of it, eight rows.
+static Layout matrixFragment(int axis, int64_t word) {
+  return product(product(along(&Layout::reg, axis, word), along(&Layout::lane, axis, 4)),
+                 along(&Layout::lane, 1 - axis, 8));
+}
+
 // ldmatrix (PTX ISA, "Warp-level matrix load instruction"): lane 4 i + j of a warp gets the j-th 32-bit word of row i
 // of an 8 x 16-byte matrix; transposed, for 16-bit elements, the pair at rows 2j, 2j+1 of column i. Lanes 8 m .. 8 m +
 // 7 give the rows' addresses of matrix m, up to four at once.
@@ -21,16 +27,7 @@ GpuLowering::MatrixPlan GpuLowering::planMatrices(const Layout &layout, RankedTe
   bool rows = type.getRank() == 2 && (type.getShape() == buffer.getShape() || buffer.getShape().size() == 3);
   if (!rows || !word || layout.lane.size() != 5 || swizzleOf(buffer).pitch() % Swizzle::chunkBytes)
     return plan;
-  auto fits = [&](int along) { // the axis whose neighbours share a word
-    Layout fragment;
-    auto basis = [&](int axis, int64_t step) { return axis == 0 ? Coordinate{step, 0} : Coordinate{0, step}; };
-    for (int64_t step = 1; step < word; step *= 2)
-      fragment.reg.push_back(basis(along, step));
-    fragment.lane = {basis(along, word), basis(along, 2 * word), basis(1 - along, 1), basis(1 - along, 2),
-                     basis(1 - along, 4)};
-    fragment.rep = {1, 1};
-    return divide(layout, fragment).has_value();
-  };
+  auto fits = [&](int axis) { return divide(layout, matrixFragment(axis, word)).has_value(); };
   plan.word = word;
   plan.transposed = bytes == 2 && fits(0);
   if (!plan.transposed && !fits(1))
@@ -57,9 +54,9 @@ GpuLowering::MatrixPlan GpuLowering::planMatrices(const Layout &layout, RankedTe
     bool grid = count >= 4 && minus(at(3), at(2)) == one && one[0] >= 0 && one[1] >= 0 && two[0] >= 0 && two[1] >= 0;
     count = grid ? 4 : count >= 2 && one[0] >= 0 && one[1] >= 0 ? 2 : 1;
     // The lanes that give addresses: row of the matrix, then which matrix.
-    Layout giving;
-    giving.rep = {1, 1};
-    giving.lane = {{1, 0}, {2, 0}, {4, 0}, count >= 2 ? one : Coordinate{0, 0}, count >= 4 ? two : Coordinate{0, 0}};
+    Layout giving = along(&Layout::lane, 0, 8);
+    giving.lane.push_back(count >= 2 ? one : Coordinate{0, 0});
+    giving.lane.push_back(count >= 4 ? two : Coordinate{0, 0});
     giving.warp = layout.warp;
     plan.groups.push_back({SmallVector<int64_t>(rest.take_front(count)), giving});
   }

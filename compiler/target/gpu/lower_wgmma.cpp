@@ -83,9 +83,10 @@ private:
     return std::pair(product.getLhs(), *bytes);
   }
   int64_t offset(int64_t along, int64_t step) const {
-    int64_t panel = rows * atom, inner = kInner ? step * stepBytes : along * elementSize;
-    int64_t outer = kInner ? along : step * stepBytes / elementSize;
-    return inner / atom * panel + inner % atom + outer * atom;
+    ArrayRef<int64_t> held = type.getShape();
+    int64_t shape[] = {rows, held.size() == 3 ? held[0] * held[2] : held[1]}, k = step * stepBytes / elementSize;
+    auto [row, column] = placeIn(type, shape, kInner ? Coordinate{along, k} : Coordinate{k, along});
+    return row * atom + column * elementSize;
   }
   tile::SharedType type;
   bool kInner;
