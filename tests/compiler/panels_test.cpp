@@ -24,20 +24,38 @@ template <class Visit> void eachElement(const PanelPart &part, Visit visit) {
       visit(row, column * part.columns);
 }
 
-TEST(Panels, EveryBitOfABlockBelongsToOneElement) {
-  for (DType dtype : packedTypes()) {
-    const Panel &panel = panelOf(dtype);
-    std::vector<int> owners(size_t(panelBlockBytes(panel.format) * 8), 0);
-    for (const PanelPart &part : panel.parts) {
-      EXPECT_EQ(part.order.block(), (Coordinate{panelRows, panel.format.block / part.columns})) << name(dtype);
-      eachElement(part, [&](int64_t row, int64_t column) {
-        int64_t bit = part.byteOf(row, column) * 8 + part.shiftOf(row, column);
-        for (int64_t i = bit; i < bit + part.bits; ++i)
-          ++owners.at(size_t(i));
-      });
-    }
-    EXPECT_EQ(std::count(owners.begin(), owners.end(), 1), int64_t(owners.size())) << name(dtype);
+void expectFilled(const PackedFormat &format, const std::vector<PanelPart> &parts, std::string_view what) {
+  std::vector<int> owners(size_t(panelBlockBytes(format) * 8), 0);
+  for (const PanelPart &part : parts) {
+    EXPECT_EQ(part.order.block(), (Coordinate{panelRows, format.block / part.columns})) << what;
+    eachElement(part, [&](int64_t row, int64_t column) {
+      int64_t bit = part.byteOf(row, column) * 8 + part.shiftOf(row, column);
+      for (int64_t i = bit; i < bit + part.bits; ++i)
+        ++owners.at(size_t(i));
+    });
   }
+  EXPECT_EQ(std::count(owners.begin(), owners.end(), 1), int64_t(owners.size())) << what;
+}
+
+TEST(Panels, EveryBitOfABlockBelongsToOneElement) {
+  for (DType dtype : packedTypes())
+    expectFilled(panelOf(dtype).format, panelOf(dtype).parts, name(dtype));
+}
+
+// A row of data is all that a new format takes: these are nobody's.
+TEST(Panels, FollowFromAFormatsRow) {
+  using enum PanelArray;
+  PackedFormat wide{6, 64, 16, 0, true, u8, 0}, single{5, 128, 128, 16, false, f16, 0},
+      bytes{8, 512, 64, 0, false, i8, 0};
+  auto partsOf = [](const PackedFormat &format, std::initializer_list<PanelArray> arrays) {
+    std::vector<PanelPart> parts;
+    for (PanelArray array : arrays)
+      parts.emplace_back(array, format);
+    return parts;
+  };
+  expectFilled(wide, partsOf(wide, {codes, highCodes, scales, mins, superScales, superMins}), "wide");
+  expectFilled(single, partsOf(single, {codes, highCodes, scales}), "single");
+  expectFilled(bytes, partsOf(bytes, {codes, scales, superScales}), "bytes");
 }
 
 TEST(Panels, TheBitsOfACodeAreInItsPlanes) {
