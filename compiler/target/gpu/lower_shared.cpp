@@ -191,8 +191,9 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
 }
 
 // Where nobody touches shared memory between the load and the one dot that reads it, its registers can come as they are
-// used: the axis of the load that the dot sums over. None elsewhere, and none for a dot of fused multiply-adds: ptxas
-// then orders the loads well itself, and attention in f32 spilled twice as much.
+// used: the axis of the load that the dot sums over. None elsewhere, and none for a dot of fused multiply-adds, for
+// which ptxas orders the loads well itself (attention in f32 spilled twice as much), unless copies start in between:
+// ptxas takes them for writers of shared memory, which no load may pass.
 static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) {
   Operation *user = op;
   Value read;
@@ -205,16 +206,20 @@ static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) 
     user = *user->getUsers().begin();
   } while (isa<tile::TransOp>(user));
   auto dot = dyn_cast<tile::DotOp>(user);
-  if (!dot || user->getBlock() != op->getBlock() || !chooseMma(chip, dot)->matrix())
+  if (!dot || user->getBlock() != op->getBlock())
     return std::nullopt;
   axis = dot.getLhs() == read ? axis : 1 - axis;
+  bool copies = false;
   for (Operation *between = op->getNextNode(); between != user; between = between->getNextNode()) {
     bool barrier = isa<tile::SharedStoreOp, tile::BarrierOp>(between) || between->getNumRegions();
     llvm::TypeSwitch<Operation *>(between).Case<tile::ReduceOp, tile::ArgMaxOp, tile::ScanOp>(
         [&](auto reduce) { barrier |= bool(reduce.getScratch()); });
     if (barrier)
       return std::nullopt;
+    copies |= isa<tile::CopyOp>(between);
   }
+  if (!chooseMma(chip, dot)->matrix() && !copies)
+    return std::nullopt;
   return axis;
 }
 

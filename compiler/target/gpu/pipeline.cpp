@@ -432,8 +432,12 @@ private:
     return loaded ? arith::SelectOp::create(rewriter, loc, when, at, loop.getInductionVar()).getResult() : at;
   }
 
+  // One barrier a step serves what threads store too, where the wait stands before the first read of all.
   void copyAhead() {
     tile::SharedLoadOp first = firstRead();
+    for (Staged &staged : carried)
+      if (staged.reads.front()->isBeforeInBlock(first))
+        first = staged.reads.front();
     rewriter.setInsertionPoint(first);
     tile::WaitOp::create(rewriter, loc, stages - 2, buffers());
     rewriter.setInsertionPointAfter(first);
