@@ -7,6 +7,7 @@
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/packed_words.h"
+#include "compiler/target/gpu/panel_columns.h"
 #include "compiler/target/gpu/shape.h"
 #include "compiler/target/gpu/wgmma.h"
 #include "compiler/tile/access.h"
@@ -311,8 +312,10 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
         value = load.getResult();
       else if (auto store = dyn_cast<tile::StoreOp>(op))
         value = store.getValue();
+      auto load = dyn_cast<tile::LoadOp>(op);
       if (value && isTile(value))
-        accesses.push_back({value, gpu::widestAccess(op)});
+        accesses.push_back(
+            {value, load && gpu::readsColumns(load) ? 16 / gpu::elementBytes(value.getType()) : gpu::widestAccess(op)});
     });
     llvm::stable_sort(accesses, [](const Access &x, const Access &y) {
       return tensorOf(x.value).getNumElements() > tensorOf(y.value).getNumElements();
@@ -324,7 +327,14 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
       for (const Access &other : accesses)
         if (leader(other.value) == leader(access.value))
           vector = std::max(vector, other.vector);
-      choose(access.value, gpu::accessLayout(tensorOf(access.value).getShape(), vector, warpCount));
+      ArrayRef<int64_t> shape = tensorOf(access.value).getShape();
+      auto load = access.value.getDefiningOp<tile::LoadOp>();
+      if (load && gpu::readsColumns(load)) {
+        bool aligned = getOperation()->hasAttr(tile::alignedAttr);
+        choose(access.value, gpu::accessLayout({shape[1], shape[0]}, aligned ? vector : 1, warpCount).transposed());
+        continue;
+      }
+      choose(access.value, gpu::accessLayout(shape, vector, warpCount));
     }
   }
 
@@ -431,7 +441,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
     tile::LoadOp lhs = loadBehind(dot.getLhs()), rhs = loadBehind(dot.getRhs());
     return lhs && rhs && tensorOf(dot.getLhs()).getDimSize(0) <= fewRows && tile::packedFormat(rhs.getView().getType());
   }
-  // Whether an operand is the transpose of what it was made of, and the bytes of an element before it was widened.
+  // Whether an operand is the transpose of what it was made of, as that lies in memory, and the bytes of an element
+  // before it was widened.
   static std::pair<bool, int64_t> unwidened(Value operand) {
     bool transposed = false;
     while (Operation *op = operand.getDefiningOp()) {
@@ -440,7 +451,8 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
       transposed ^= isa<tile::TransOp>(op);
       operand = op->getOperand(0);
     }
-    return {transposed, gpu::elementBytes(operand.getType())};
+    auto load = operand.getDefiningOp<tile::LoadOp>();
+    return {transposed && !(load && gpu::readsColumns(load)), gpu::elementBytes(operand.getType())};
   }
   // Gives a value and what it was made of, up to its load, the layout in which it is wanted.
   static void readAs(Value value, Layout layout) {
@@ -456,7 +468,7 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
   // The operand of a dot; through a transpose, which only renames, what is converted is what memory was read as.
   void wantOperand(OpOperand &operand, const Layout &layout) {
     auto trans = operand.get().getDefiningOp<tile::TransOp>();
-    if (!trans || !operand.get().hasOneUse()) {
+    if (gpu::turnColumns(operand) || !trans || !operand.get().hasOneUse()) {
       want(operand, layout);
       return;
     }
@@ -466,8 +478,9 @@ struct AssignGpuLayouts : tessera::impl::TileAssignGpuLayoutsBase<AssignGpuLayou
 
   // What wgmma reads itself: converted last, as it is multiplied.
   static void wantInShared(OpOperand &operand, const Layout &layout) {
+    bool turned = gpu::turnColumns(operand);
     Value value = operand.get();
-    if (auto trans = value.getDefiningOp<tile::TransOp>(); trans && value.hasOneUse()) {
+    if (auto trans = value.getDefiningOp<tile::TransOp>(); trans && value.hasOneUse() && !turned) {
       wantInShared(trans.getValueMutable(), layout.transposed());
       setType(trans.getResult(), layout);
       return;
