@@ -1,4 +1,5 @@
 #include "ops/pack.h"
+#include <algorithm>
 
 namespace tessera::ops {
 using namespace dsl;
@@ -18,6 +19,14 @@ void Pack::define(Kernel &k, const Config &c) const {
     store(y(p, kk / kGroup, all), reshape(trans(rows), {1, panel * kGroup}));
   else
     store(y(p, kk, all), rows);
+}
+
+// On a GPU as many rows as give two warps 16 bytes a lane.
+Pack::Config Pack::defaultConfig(const Target &target) const {
+  constexpr int bits = 2 * 32 * 128;
+  if (kGroup || target.vendor == Vendor::cpu)
+    return {.bk = kGroup ? kGroup : 8};
+  return {.bk = std::clamp(bits / (panel * info(dtype).bits), 8, 64)};
 }
 
 Cost Pack::cost(const Sizes &s) const {

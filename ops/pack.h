@@ -18,7 +18,7 @@ struct Pack {
     int bk = 8; // rows a program takes
     template <class F> void fields(F &&f) { f("bk", bk); }
   };
-  Config defaultConfig(const Target &) const { return {.bk = kGroup ? kGroup : 8}; }
+  Config defaultConfig(const Target &target) const;
   void define(dsl::Kernel &k, const Config &c) const;
 
   static constexpr DType dtypes[] = {f32, f16, bf16, i8};
