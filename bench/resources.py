@@ -15,7 +15,11 @@ import common
 CHIPS = ["t4", "a10g", "a100", "l4", "h100"]
 VGPU_OP = os.path.join(common.ROOT, "build/bin/vgpu_op")
 FP8 = ["l4", "h100"]
+PRODUCTS = ["gemm", "gemm_split", "gemm_stream", "quant_matmul"]
+SYMBOLIC = ["M", "N", "K", "splits", "workers"]  # sizes that products are not compiled for, but through their config
 NORMS = ["rms_norm", "layer_norm", "group_norm"]
+QUANTIZED = ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_k", "q5_k", "q6_k"]
+WEIGHTS = [*QUANTIZED, "f16", "bf16", "f32", "panel_f16", "panel_bf16", "panel_f32"]
 # Beside the library's bench shapes: op, dtypes, sizes.
 VARIANTS = [
     ("gemm", ["f16", "bf16", "i8", "f32"], "M=16,N=576,K=4096"),
@@ -26,6 +30,16 @@ VARIANTS = [
     ("quant_matmul", ["q4_0", "q8_0", "q4_k", "f16"], "M=16,N=576,K=1536"),
     ("quant_matmul", ["q4_0", "q4_1", "q8_0", "q4_k", "q6_k"], "M=64,N=512,K=1024,f16=1"),
     ("quant_matmul", ["q4_0", "q8_0"], "M=16,N=512,K=1024,f16=1"),
+    # Every height of a product's blocks (1 to 31 rows are one kernel, as 128 and more are), and every pair of types.
+    *[("gemm", ["f16", "bf16", "i8", "u8", "f32", "e4m3", "e5m2"], f"M={m},N=576,K=4096,transposed={t}")
+      for m in (16, 32, 64, 128, 512) for t in (0, 1)],
+    *[("gemm", ["f32"], f"M={m},N=576,K=4096,tf32=1,transposed={t}") for m in (16, 32, 64, 128) for t in (0, 1)],
+    *[("gemm_split", ["f16", "bf16", "i8", "f32"], f"M={m},N=576,K=4096,splits=8,transposed={t}") for m in (16, 32, 64, 128) for t in (0, 1)],
+    *[("gemm_stream", ["f16", "bf16", "f32"], f"M={m},N=384,K=512,workers=8,transposed={t}") for m in (16, 32, 64, 128) for t in (0, 1)],
+    *[("quant_matmul", WEIGHTS, f"M={m},N=512,K=1024") for m in (4, 32, 64)],
+    *[("quant_matmul", WEIGHTS, f"M={m},N=512,K=1024,gate=1") for m in (1, 16, 64)],
+    *[("quant_matmul", [w for w in WEIGHTS if w in QUANTIZED or w.endswith(f"_{a}") or w == a], f"M={m},N=512,K=1024,{a}=1")
+      for a in ("f16", "bf16") for m in (1, 32, 64)],
     ("attention", ["f16"], "queries=128,f16=1,headDim=64,slots=8,pages=8"),
     ("attention", ["f16"], "queries=128,f16=1,headDim=128,slots=8,pages=8"),
     ("attention", ["f16"], "queries=1,f16=1,headDim=128,slots=8,pages=8"),
@@ -48,7 +62,7 @@ NARROW = {
     "group_norm": "a group may begin at any channel",
     "dequantize": "a block's scales are halves, its codes 16 or 32 bytes of which a row's lanes take a part each",
     "quantize_blocks": "a block's scales are halves, eight codes of eight f32 one word",
-    "quant_matmul": "scales of packed blocks are halves or bytes; rows of a panel lie side by side",
+    "quant_matmul": "scales of packed blocks are halves or bytes, those of activations a word a row; one row's lanes own outputs",
 }
 
 
@@ -72,24 +86,30 @@ def launched(chip, row):
             "global_requests_by_width": widths, "share_16": round(widths.get("16", 0) / sum(widths.values()), 4) if widths else 1}
 
 
-def rows_of(chip, run):
-    said = library(chip, ["--library"])
-    rows = said["rows"]
+def rows_of(chip, run, ops):
+    asked = [library(chip, ["--op", op]) for op in ops] or [library(chip, ["--library"])]
+    rows = [row for said in asked for row in said["rows"]]
     for op, dtypes, sizes in VARIANTS:
-        for dtype in dtypes:
+        for dtype in dtypes if not ops or op in ops else []:
             if not dtype.startswith("e") or chip in FP8:
                 rows += library(chip, ["--op", op, "--dtype", dtype, "--size", sizes])["rows"]
     kept, seen = [], set()
     for row in rows:
         row = {"chip": chip} | {name: row[name] for name in ("op", "dtype", "shape", "config", "general", "aligned")}
-        key = (row["op"], row["dtype"], row["shape"], row["config"])
+        flags = ",".join(part for part in row["shape"].split(",") if part.split("=")[0] not in SYMBOLIC)
+        key = (row["op"], row["dtype"], flags if row["op"] in PRODUCTS else row["shape"], row["config"])
         if key not in seen:
             seen.add(key)
             kept.append(row)
     for row in kept if run else []:
         row["virtual"] = launched(chip, row)
         print(chip, row["op"], row["dtype"], row["shape"], row["virtual"])
-    return said["ptxas"], kept
+    return asked[0]["ptxas"], kept
+
+
+def is_narrow(row):
+    """Float weights of more than one row of activations are as wide as any."""
+    return row["op"] in NARROW and not (row["op"] == "quant_matmul" and row["dtype"] not in QUANTIZED and "M=1," not in row["shape"])
 
 
 def is_low(row):
@@ -117,7 +137,7 @@ def bars_broken(row):
             said.append(f"{seen['findings']} findings of the checker")
         if seen["matrix_load_degree"] > 1:
             said.append(f"matrix loads meet banks {seen['matrix_load_degree']:.2f} times")
-        if seen["share_16"] < 1 and row["op"] not in NARROW and not is_low(row):
+        if seen["share_16"] < 1 and not is_narrow(row) and not is_low(row):
             said.append(f"{100 * seen['share_16']:.0f} % of global accesses move 16 bytes: {seen['global_requests_by_width']}")
     return said
 
@@ -168,14 +188,15 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--ptxas", default="", help="the assembler's path; the one on PATH or in CUDA_HOME where it is left out")
     arguments.add_argument("--run", action="store_true", help="also launch every kernel on the virtual GPU")
+    arguments.add_argument("--ops", nargs="+", default=[], help="only these ops; all where it is left out")
     arguments.add_argument("--chips", nargs="+", default=CHIPS)
     given = arguments.parse_args()
     PTXAS = given.ptxas
     path = os.path.join(common.RESULTS, "resources_gpu.json")
     kept = json.load(open(path))["rows"] if os.path.exists(path) else []
     for chip in given.chips:
-        ptxas, rows = rows_of(chip, given.run)
-        kept = [row for row in kept if row["chip"] != chip] + rows
+        ptxas, rows = rows_of(chip, given.run, given.ops)
+        kept = [row for row in kept if row["chip"] != chip or given.ops and row["op"] not in given.ops] + rows
         kept.sort(key=lambda row: CHIPS.index(row["chip"]))
         common.write("resources_gpu.json", {"ptxas": ptxas, "rows": kept})
         with open(os.path.join(common.RESULTS, "resources_gpu.md"), "w") as file:

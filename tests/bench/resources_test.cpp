@@ -49,7 +49,8 @@ TEST_P(ResourcesOn, FloatWeightsSpillNothing) {
   std::optional<Assembler> assembler = *findAssembler();
   if (!assembler)
     GTEST_SKIP() << "no ptxas on PATH or in CUDA_HOME";
-  for (const ops::OpRequest &request : {ops::OpRequest{panel_f16, "", {{"M", 1}}}, {f32, "", {{"M", 16}}}})
+  for (const ops::OpRequest &request :
+       {ops::OpRequest{panel_f16, "", {{"M", 1}}}, {f32, "", {{"M", 16}}}, {panel_f32, "", {{"M", 64}}}})
     for (const ResourceReport &entry : resourcesOf(*assembler, {"quant_matmul", request}))
       EXPECT_EQ(entry.spillBytes + entry.scratchBytes, 0) << title({"quant_matmul", request});
 }
@@ -61,6 +62,8 @@ TEST_P(ResourcesOn, AlignedOperandsMoveSixteenBytesAnAccess) {
     all.push_back({op, {f32, "", {{"T", 2}}}});
   all.push_back({"rms_norm", {f32, "", {{"T", 2}, {"D", 1024}}}});
   all.push_back({"softmax", {f32, "", {{"R", 2}, {"C", 2048}}}});
+  all.push_back({"pack", {i8, "", {{"N", 64}, {"K", 64}}}});
+  all.push_back({"quant_matmul", {panel_f16, "", {{"M", 16}, {"N", 64}, {"K", 64}}}});
   for (const char *op : {"gemm", "gemm_split", "gemm_stream"})
     all.push_back({op, {f16, "", {{"M", 128}, {"N", 128}, {"K", 128}}}});
   for (const Kernel &kernel : all) {
