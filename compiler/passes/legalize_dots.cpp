@@ -24,15 +24,30 @@ struct LegalizeDots : tessera::impl::TileLegalizeDotsBase<LegalizeDots> {
     getOperation()->walk([&](tile::DotOp dot) {
       if (chip->vendor == Vendor::cpu ? cpu::chooseMma(*chip, dot) != nullptr : gpu::chooseMma(*chip, dot) != nullptr)
         return;
-      widen(dot.getLhsMutable(), dot.getLhsUnsigned());
-      widen(dot.getRhsMutable(), dot.getRhsUnsigned());
+      bool gpu = chip->vendor != Vendor::cpu;
+      widen(dot.getLhsMutable(), dot.getLhsUnsigned(), gpu);
+      widen(dot.getRhsMutable(), dot.getRhsUnsigned(), gpu);
       dot.setLhsUnsigned(false);
       dot.setRhsUnsigned(false);
     });
   }
 
-  static void widen(OpOperand &operand, bool isUnsigned) {
+  static int64_t rowBytes(Value tile) {
+    auto type = cast<RankedTensorType>(tile.getType());
+    return type.getShape().back() * type.getElementTypeBitWidth() / 8;
+  }
+
+  // `through` a transpose, which only renames on a GPU: what a load brought is then moved as it lies in memory, narrow,
+  // and read row by row. Rows of less than all banks would meet them several times.
+  static void widen(OpOperand &operand, bool isUnsigned, bool through) {
     Value value = operand.get();
+    auto trans = value.getDefiningOp<tile::TransOp>();
+    if (through && trans && value.hasOneUse() && rowBytes(trans.getValue()) >= 128) {
+      widen(trans.getValueMutable(), isUnsigned, through);
+      auto wide = cast<RankedTensorType>(trans.getValue().getType());
+      value.setType(cast<RankedTensorType>(value.getType()).clone(wide.getElementType()));
+      return;
+    }
     OpBuilder b(operand.getOwner());
     b.setInsertionPointAfterValue(value);
     auto type = cast<RankedTensorType>(value.getType());
