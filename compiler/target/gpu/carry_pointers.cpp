@@ -147,7 +147,9 @@ private:
 // Computes anew, behind a loop, what is made of the thread's and the block's numbers and used behind it.
 class Recomputation {
 public:
-  explicit Recomputation(scf::ForOp loop) : loop(loop), b(loop.getContext()) { b.setInsertionPointAfter(loop); }
+  Recomputation(scf::ForOp loop, bool blocksToo) : loop(loop), b(loop.getContext()), blocksToo(blocksToo) {
+    b.setInsertionPointAfter(loop);
+  }
 
   void run() {
     SmallVector<Operation *> after;
@@ -170,9 +172,10 @@ private:
   }
 
   // %tid, %ctaid or %nctaid along an axis.
-  static bool isNumber(Operation *op) {
+  bool isNumber(Operation *op) {
     auto call = dyn_cast<LLVM::CallIntrinsicOp>(op);
-    return call && call.getIntrin().starts_with(registerPrefix) && call.getIntrin().contains("tid.");
+    StringRef name = call ? call.getIntrin() : StringRef();
+    return name.consume_front(registerPrefix) && (name.starts_with("tid.") || (blocksToo && name.contains("ctaid.")));
   }
 
   // What the value is computed from, beside arguments and constants.
@@ -217,13 +220,14 @@ private:
   static constexpr StringLiteral registerPrefix = "llvm.nvvm.read.ptx.sreg.";
   scf::ForOp loop;
   OpBuilder b;
+  bool blocksToo;
   IRMapping map;
   llvm::DenseMap<Operation *, Reads> known_;
 };
 
 } // namespace
 
-void carryPointers(func::FuncOp kernel) {
+void carryPointers(func::FuncOp kernel, bool blocksToo) {
   llvm::MapVector<Operation *, SmallVector<LLVM::GEPOp>> byLoop;
   kernel->walk([&](LLVM::GEPOp gep) {
     if (!gep->removeAttr(carriedAttr))
@@ -233,14 +237,18 @@ void carryPointers(func::FuncOp kernel) {
   });
   for (auto &[loop, marked] : byLoop)
     LoopCarrier(cast<scf::ForOp>(loop)).run(marked);
-  // Where a loop's sums fill the registers, nothing else should wait for its end.
+  // Where a loop's sums, and those of the loops in it, fill the registers, nothing else should wait for its end.
   SmallVector<scf::ForOp> full;
-  kernel->walk([&](scf::ForOp loop) {
-    if (loop.getNumResults() >= 32)
+  llvm::DenseMap<Operation *, unsigned> carriedIn;
+  kernel->walk([&](scf::ForOp loop) { // inner loops first
+    unsigned carried = loop.getNumResults() + carriedIn.lookup(loop);
+    if (carried >= 16)
       full.push_back(loop);
+    unsigned &around = carriedIn[loop->getParentOp()];
+    around = std::max(around, carried);
   });
   for (scf::ForOp loop : full)
-    Recomputation(loop).run();
+    Recomputation(loop, blocksToo).run();
 }
 
 } // namespace tessera::gpu

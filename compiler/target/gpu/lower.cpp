@@ -3,6 +3,7 @@
 #include "compiler/passes/target_row.h"
 #include "compiler/target/gpu/carry_pointers.h"
 #include "compiler/target/gpu/explain.h"
+#include "compiler/target/gpu/grid.h"
 #include "compiler/target/gpu/inline_asm.h"
 #include "compiler/target/gpu/mma.h"
 #include "compiler/target/gpu/register_limit.h"
@@ -143,7 +144,7 @@ LogicalResult GpuLowering::run() {
   if (storesBoxes) // shared memory must stay until it has been read
     statement(b, loc, "cp.async.bulk.wait_group.read 0;");
   func::ReturnOp::create(b, loc);
-  carryPointers(entry);
+  carryPointers(entry, !kernel->hasAttr(rasterAttr));
   kernel.erase();
   return success();
 }
