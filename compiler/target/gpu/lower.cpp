@@ -203,7 +203,9 @@ SmallVector<Value> GpuLowering::operandOf(Value tile, ArrayRef<int64_t> numbers)
   auto late = lates.find(tile);
   SmallVector<Value> values;
   for (int64_t r : numbers)
-    values.push_back(late == lates.end() ? regs(tile)[r] : late->second.reader->at(late->second.from[r]));
+    values.push_back(late == lates.end() ? regs(tile)[r]
+                     : late->second.wide ? late->second.reader->wideAt(late->second.from[r])
+                                         : late->second.reader->at(late->second.from[r]));
   return values;
 }
 
@@ -249,23 +251,63 @@ void GpuLowering::lowerDot(tile::DotOp op) {
     registers[op] = values;
     return;
   }
-  // One thread's elements: those of the operands are found by their coordinates.
-  std::map<Coordinate, int64_t> lhsAt, rhsAt;
+  lowerThreadDot(op, mma, values);
+}
+
+// Places of k that a product of threads brings from shared memory at a time: as many as 16 bytes of halves, or half of
+// that where two such parts would take more than a quarter of the registers.
+static int64_t partOfDepth(tile::DotOp op, int64_t depth) {
+  constexpr int64_t quarter = 64;
+  auto words = [&](Value operand) {
+    while (Operation *made = operand.getDefiningOp()) {
+      if (!isa<arith::ExtFOp, tile::TransOp>(made))
+        break;
+      operand = made->getOperand(0);
+    }
+    auto type = cast<RankedTensorType>(operand.getType());
+    return tile::layoutOf(type).registers() * elementBytes(type) / 4;
+  };
+  int64_t part = std::min<int64_t>(depth, 8);
+  return 2 * part * (words(op.getLhs()) + words(op.getRhs())) > quarter * depth ? std::min<int64_t>(part, 4) : part;
+}
+
+// One thread's elements: those of the operands are found by their coordinates. What comes from shared memory comes by
+// a few k a time, one such part ahead of its use, and is widened as it is used: a barrier of the warp keeps ptxas from
+// bringing all of it to the front, for which it would spill the sums.
+void GpuLowering::lowerThreadDot(tile::DotOp op, const MmaOp &mma, Registers values) {
+  auto layoutOf = [](Value value) { return tile::layoutOf(cast<RankedTensorType>(value.getType())); };
+  Layout acc = layoutOf(op.getResult()), lhs = layoutOf(op.getLhs()), rhs = layoutOf(op.getRhs());
+  std::map<Coordinate, int64_t> lhsAt, rhsAt; // by k first
   for (int64_t r = 0; r < lhs.registers(); ++r)
-    lhsAt[lhs.at(r, 0)] = r;
+    lhsAt[{lhs.at(r, 0)[1], lhs.at(r, 0)[0]}] = r;
   for (int64_t r = 0; r < rhs.registers(); ++r)
     rhsAt[rhs.at(r, 0)] = r;
-  int64_t depth = lhs.shape()[1];
-  for (int64_t k = 0; k < depth; k += mma.k)
+  int64_t depth = lhs.shape()[1], part = partOfDepth(op, depth);
+  auto bring = [&](int64_t first) {
+    for (auto [tile, places] : {std::pair(op.getLhs(), &lhsAt), {op.getRhs(), &rhsAt}})
+      if (auto late = lates.find(tile); late != lates.end())
+        for (auto it = places->lower_bound({first, 0}), end = places->lower_bound({first + part, 0}); it != end; ++it)
+          late->second.reader->at(late->second.from[it->second]);
+  };
+  bool inParts = lates.contains(op.getLhs()) || lates.contains(op.getRhs());
+  if (inParts)
+    bring(0);
+  for (int64_t k = 0; k < depth; k += mma.k) {
+    if (inParts && k % part == 0 && k + part < depth) {
+      if (k)
+        intrinsic("llvm.nvvm.bar.warp.sync", {}, {constantI32(-1)});
+      bring(k + part);
+    }
     for (int64_t r = 0; r < acc.registers(); ++r) {
       Coordinate at = acc.at(r, 0);
       SmallVector<Value> left, right;
       for (int64_t i = 0; i < mma.k; ++i) {
-        left.append(operandOf(op.getLhs(), lhsAt[{at[0], k + i}], 1));
+        left.append(operandOf(op.getLhs(), lhsAt[{k + i, at[0]}], 1));
         right.append(operandOf(op.getRhs(), rhsAt[{k + i, at[1]}], 1));
       }
       emitMma(b, op.getLoc(), mma, left, right, MutableArrayRef(values).slice(r, 1));
     }
+  }
   registers[op] = values;
 }
 

@@ -16,6 +16,8 @@
 
 namespace tessera::gpu {
 
+struct MmaOp;
+
 class GpuLowering final : public Lowering {
 public:
   using Lowering::Lowering;
@@ -50,6 +52,7 @@ private:
   mlir::LogicalResult lowerElementwise(mlir::Operation *op) override; // lower_convert.cpp
   void lowerIota(tile::IotaOp op);
   void lowerDot(tile::DotOp op);
+  void lowerThreadDot(tile::DotOp op, const MmaOp &mma, Registers values);
   // Of a dot whose sums begin at zero in its loop's first step: whether this is another; null elsewhere.
   mlir::Value pastRestart(tile::DotOp op);
   // The registers of a dot's operand, loaded now where they have not been.
@@ -106,6 +109,7 @@ private:
 
   // lower_convert.cpp
   void lowerByteToFloat(mlir::Operation *op);
+  Registers widenedBfloats(mlir::Location loc, mlir::ValueRange pairs);
 
   // lower_compare.cpp: false where the operands are no positions
   bool lowerComparison(mlir::arith::CmpIOp op);
@@ -165,6 +169,7 @@ private:
   public:
     SharedReader(GpuLowering &lowering, tile::SharedLoadOp op, std::optional<int> summed);
     mlir::Value at(int64_t r);
+    mlir::Value wideAt(int64_t r); // as f32
 
   private:
     void loadMatrices(const Matrices &group);
@@ -174,6 +179,7 @@ private:
     mlir::RankedTensorType type;
     Layout layout;
     Registers elements; // null where not loaded yet
+    Registers widened;  // null where not widened yet
     int64_t vector = 1; // elements that one plain load moves
     MatrixPlan plan;
     llvm::SmallVector<std::pair<Layout, std::unique_ptr<SharedAddress>>> addresses;
@@ -182,6 +188,7 @@ private:
   struct Late {
     std::shared_ptr<SharedReader> reader;
     std::vector<int64_t> from;
+    bool wide = false; // to f32, after it is read
   };
   llvm::DenseMap<mlir::Value, Late> lates;
   void lowerSharedStore(tile::SharedStoreOp op);

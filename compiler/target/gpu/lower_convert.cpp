@@ -2,6 +2,7 @@
 // conversion.
 #include "base/dtype.h"
 #include "compiler/target/gpu/lower.h"
+#include "compiler/target/gpu/mma.h"
 #include <array>
 
 using namespace mlir;
@@ -67,6 +68,21 @@ void GpuLowering::lowerByteToFloat(Operation *op) {
   registers[op->getResult(0)] = out;
 }
 
+// A bf16 is the upper half of its f32: of two in a word one is shifted up and the other cut out, where taking the
+// halves out first would cost three operations a pair more.
+Registers GpuLowering::widenedBfloats(Location loc, ValueRange pairs) {
+  Type f32 = b.getF32Type();
+  Registers out;
+  for (Value word : packWords(b, loc, pairs)) {
+    Value bits = LLVM::BitcastOp::create(b, loc, b.getI32Type(), word);
+    Value low = arith::ShLIOp::create(b, loc, bits, constantI32(16));
+    Value high = arith::AndIOp::create(b, loc, bits, constantI32(0xffff0000));
+    out.push_back(arith::BitcastOp::create(b, loc, f32, low));
+    out.push_back(arith::BitcastOp::create(b, loc, f32, high));
+  }
+  return out;
+}
+
 // Registers in pairs: neighbours in a register number are neighbours in a packed word wherever a word is packed.
 LogicalResult GpuLowering::lowerElementwise(Operation *op) {
   if (lowerCodesToFloat(op) || lowerHalves(op))
@@ -82,6 +98,17 @@ LogicalResult GpuLowering::lowerElementwise(Operation *op) {
     return Lowering::lowerElementwise(op);
   Type from = getElementTypeOrSelf(op->getOperand(0)), to = getElementTypeOrSelf(op->getResult(0));
   const Registers in = regs(op->getOperand(0));
+  if (auto late = lates.find(op->getOperand(0)); late != lates.end()) {
+    Late wide = late->second;
+    wide.wide = true;
+    lates[op->getResult(0)] = wide;
+    registers[op->getResult(0)] = Registers(in.size(), Value());
+    return success();
+  }
+  if (from.isBF16() && to.isF32() && in.size() % 2 == 0) {
+    registers[op->getResult(0)] = widenedBfloats(op->getLoc(), in);
+    return success();
+  }
   const PairConversion *row = find(target, from, to);
   if (!row || in.size() % 2)
     return Lowering::lowerElementwise(op);

@@ -44,7 +44,7 @@ void GpuLowering::lowerMove(Value source, Value result, llvm::function_ref<Coord
     out.push_back(regs(source)[r]);
   registers[result] = out;
   if (auto late = lates.find(source); late != lates.end()) {
-    Late moved{late->second.reader, {}};
+    Late moved{late->second.reader, {}, late->second.wide};
     for (int64_t r : *from)
       moved.from.push_back(late->second.from[r]);
     lates[result] = moved;

@@ -191,22 +191,36 @@ void GpuLowering::lowerSharedStore(tile::SharedStoreOp op) {
 }
 
 // Where nobody touches shared memory between the load and the one dot that reads it, its registers can come as they are
-// used: the axis of the load that the dot sums over. None elsewhere, and none for a dot of fused multiply-adds, for
-// which ptxas orders the loads well itself (attention in f32 spilled twice as much), unless copies start in between:
-// ptxas takes them for writers of shared memory, which no load may pass.
-static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) {
+// used: the axis of the load that the dot sums over. None elsewhere, and none for bytes that threads multiply, unless
+// copies start in between: ptxas takes them for writers of shared memory, which no load may pass.
+struct Summed {
+  int axis;
+  bool matrix;
+};
+static std::optional<Summed> summedAxis(const Target &chip, tile::SharedLoadOp op) {
   Operation *user = op;
   Value read;
-  int axis = 0;
+  int axis = 1;
+  bool widened = false;
   do {
     if (!user->hasOneUse())
       return std::nullopt;
-    axis = 1 - axis;
+    if (isa<tile::TransOp>(user))
+      axis = 1 - axis;
+    if (isa<arith::ExtFOp>(user)) {
+      Type from = getElementTypeOrSelf(user->getOperand(0));
+      if (widened || !(from.isF16() || from.isBF16()))
+        return std::nullopt;
+      widened = true;
+    }
     read = user->getResult(0);
     user = *user->getUsers().begin();
-  } while (isa<tile::TransOp>(user));
+  } while (isa<tile::TransOp, arith::ExtFOp>(user));
   auto dot = dyn_cast<tile::DotOp>(user);
   if (!dot || user->getBlock() != op->getBlock())
+    return std::nullopt;
+  const MmaOp *mma = chooseMma(chip, dot);
+  if (mma->k != 1 && widened)
     return std::nullopt;
   axis = dot.getLhs() == read ? axis : 1 - axis;
   bool copies = false;
@@ -218,9 +232,9 @@ static std::optional<int> summedAxis(const Target &chip, tile::SharedLoadOp op) 
       return std::nullopt;
     copies |= isa<tile::CopyOp>(between);
   }
-  if (!chooseMma(chip, dot)->matrix() && !copies)
+  if (!mma->matrix() && mma->k != 1 && !copies)
     return std::nullopt;
-  return axis;
+  return Summed{axis, mma->matrix()};
 }
 
 void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
@@ -228,8 +242,9 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
     registers[op] = Registers(registerCount(op.getType()), Value());
     return;
   }
-  std::optional<int> summed = summedAxis(target, op);
-  auto reader = std::make_shared<SharedReader>(*this, op, summed);
+  std::optional<Summed> summed = summedAxis(target, op);
+  auto reader =
+      std::make_shared<SharedReader>(*this, op, summed && summed->matrix ? std::optional(summed->axis) : std::nullopt);
   int64_t count = registerCount(op.getType());
   Registers &out = registers[op] = Registers(count, Value());
   if (summed) {
@@ -245,7 +260,7 @@ void GpuLowering::lowerSharedLoad(tile::SharedLoadOp op) {
 
 GpuLowering::SharedReader::SharedReader(GpuLowering &lowering, tile::SharedLoadOp op, std::optional<int> summed)
     : lowering(lowering), op(op), type(cast<RankedTensorType>(op.getType())), layout(tile::layoutOf(type)),
-      elements(layout.registers(), Value()) {
+      elements(layout.registers(), Value()), widened(layout.registers(), Value()) {
   if (lowering.target.has("ldmatrix"))
     plan = planMatrices(layout, type, op.getBuffer().getType(), summed);
   tile::SharedType buffer = op.getBuffer().getType();
@@ -293,6 +308,20 @@ Value GpuLowering::SharedReader::at(int64_t r) {
     elements[first + i] =
         vector > 1 ? LLVM::ExtractElementOp::create(b, loc, loaded, lowering.constantI32(i)).getResult() : loaded;
   return elements[r];
+}
+
+// Two of a loaded word at once, where that is cheaper.
+Value GpuLowering::SharedReader::wideAt(int64_t r) {
+  if (widened[r])
+    return widened[r];
+  OpBuilder &b = lowering.b;
+  Location loc = op.getLoc();
+  if (!type.getElementType().isBF16() || vector % 2)
+    return widened[r] = arith::ExtFOp::create(b, loc, b.getF32Type(), at(r));
+  int64_t first = r / 2 * 2;
+  Registers both = lowering.widenedBfloats(loc, {at(first), at(first + 1)});
+  widened[first] = both[0], widened[first + 1] = both[1];
+  return widened[r];
 }
 
 } // namespace tessera::gpu

@@ -22,6 +22,7 @@ constexpr Since intrinsics[] = {
     {"read.ptx.sreg.tid", 60},
     {"read.ptx.sreg.ctaid", 60},
     {"barrier.cta.", 60},
+    {"bar.warp.sync", 60},
     {"shfl.sync.", 60},
     {"idp4a.", 60},
     {"prmt", 60},

@@ -79,17 +79,42 @@ struct StageShared : tessera::impl::TileStageSharedBase<StageShared> {
     return first;
   }
 
-  // As late as can be, so that one barrier serves several. Inside a loop only if its registers and those of a load on
-  // its way would leave little else all through the loop; then every step reads it anew.
+  // As late as can be, so that one barrier serves several; what threads multiply only at the dot, part by part, where
+  // it is widened too. A dot's operand that a loop keeps is read anew in every step where it and what else lives
+  // through a step would leave little of the registers: a load on its way and what the loop carries.
   static Operation *readingPlace(Operation *move) {
-    constexpr int64_t budget = 224;
-    Operation *first = firstUser(move), *user = *move->getResult(0).getUsers().begin();
-    auto loop = dyn_cast<scf::ForOp>(first);
-    if (!loop || !move->getResult(0).hasOneUse() || !isa<tile::DotOp>(user))
-      return first;
-    int64_t arriving = 0;
-    loop->walk([&](tile::LoadOp load) { arriving = std::max(arriving, wordsOf(load.getResult())); });
-    return wordsOf(move->getResult(0)) + arriving > budget ? user : first;
+    constexpr int64_t budget = 240;
+    SmallVector<Operation *> made; // of what is read, up to the dot
+    Operation *user = move;
+    do {
+      if (!user->hasOneUse())
+        return firstUser(move);
+      made.push_back(user);
+      user = *user->getUsers().begin();
+    } while (isa<arith::ExtFOp, tile::TransOp>(user));
+    Operation *around = move->getBlock()->findAncestorOpInBlock(*user);
+    auto loop = dyn_cast_or_null<scf::ForOp>(around);
+    if (!isa<tile::DotOp>(user) || (around != user && !loop))
+      return firstUser(move);
+    Value operand = made.back()->getResult(0);
+    if (loop) {
+      int64_t arriving = 0, carried = 0;
+      loop->walk([&](tile::LoadOp load) { arriving = std::max(arriving, wordsOf(load.getResult())); });
+      for (Value value : loop.getRegionIterArgs())
+        carried += wordsOf(value);
+      if (wordsOf(operand) + arriving + carried <= budget)
+        return firstUser(move);
+    } else if (getElementTypeOrSelf(operand).isF32()) {
+      // Before what is read of buffers that were filled outside the loop: no barrier comes between those and the dot.
+      for (Operation *before = user->getPrevNode();
+           isa_and_nonnull<tile::SharedLoadOp, arith::ExtFOp, tile::TransOp>(before); before = before->getPrevNode())
+        user = llvm::is_contained(made, before) ? user : before;
+    } else {
+      return firstUser(move);
+    }
+    for (Operation *op : ArrayRef(made).drop_front())
+      op->moveBefore(user);
+    return made.size() > 1 ? made[1] : user;
   }
   static int64_t wordsOf(Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
