@@ -158,12 +158,13 @@ void Attention::define(Kernel &k, const Config &c) const {
 // Rows in sixteens. The sums of a row are those of a warp's accumulators, four threads with two columns each. Few
 // queries stack the heads of a group, even if some rows then have none; many take a head alone, 16 rows for each of
 // four warps, which leaves registers for a head of 128. Where wgmma takes the head, two warpgroups share their keys:
-// modelled on an h100, 2048 queries of 16 heads of 128 take 38.5 us instead of 57.4.
-static Attention::Config onTensorCores(const Target &target, int group, int headDim, int64_t queries) {
+// modelled on an h100, 2048 queries of 16 heads of 128 take 38.5 us instead of 57.4. A program that merges its own
+// splits holds its sums `twice`: 16 rows of a head of 256 then, for 32 spill 240 bytes.
+static Attention::Config onTensorCores(const Target &target, int group, int headDim, int64_t queries, bool twice) {
   if (queries >= 128 && target.has("wgmma") && headDim >= 64 && headDim <= 128 && headDim % 16 == 0)
     return {.bh = 1, .bm = 128, .bn = 64, .blocks = 1, .sums = 8};
   int bh = queries >= 32 ? 1 : int(std::min<int64_t>(std::bit_ceil(unsigned(group)), 16));
-  int rows = queries >= 64 && headDim <= 128 ? 64 : queries >= 32 ? 32 : 16;
+  int rows = queries >= 64 && headDim <= 128 ? 64 : queries >= 32 && !(twice && headDim > 192) ? 32 : 16;
   return {.bh = bh, .bm = rows / bh, .bn = headDim <= 64 ? 64 : 32, .blocks = 1, .sums = 8};
 }
 
@@ -173,7 +174,7 @@ static Attention::Config onTensorCores(const Target &target, int group, int head
 Attention::Config Attention::defaultConfig(const Target &target, int64_t queries) const {
   int group = std::max(heads / std::max(kvHeads, 1), 1), bn = lanes(target);
   if (target.vendor != Vendor::cpu && (compute == f16 || (compute == bf16 && target.has("bf16"))))
-    return onTensorCores(target, group, headDim, queries);
+    return onTensorCores(target, group, headDim, queries, split && !partial);
   if (target.vendor != Vendor::cpu)
     bn = 32;
   int most = std::clamp(bn * 64 / std::max(headDim, 1), 1, bn);
