@@ -20,6 +20,11 @@ SYMBOLIC = ["M", "N", "K", "splits", "workers"]  # sizes that products are not c
 NORMS = ["rms_norm", "layer_norm", "group_norm"]
 QUANTIZED = ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_k", "q5_k", "q6_k"]
 WEIGHTS = [*QUANTIZED, "f16", "bf16", "f32", "panel_f16", "panel_bf16", "panel_f32"]
+# Attention by threads (f32 over any cache) and in halves, of one query, of many, whole and in splits.
+HEADS = [64, 80, 96, 112, 128, 192, 256]
+QUERIES = ["queries=1", "queries=64", "queries=1,split=512,partial=1", "queries=64,split=512"]
+ATTENTION = [("attention", dtypes, f"slots=4,pages=4,headDim={head},{queries}{halves}") for head in HEADS for queries in QUERIES
+             for dtypes, halves in [(["f32", "f16", "bf16"], ""), (["f16"], ",f16=1"), (["bf16"], ",bf16=1")]]
 # Beside the library's bench shapes: op, dtypes, sizes.
 VARIANTS = [
     ("gemm", ["f16", "bf16", "i8", "f32"], "M=16,N=576,K=4096"),
@@ -43,7 +48,7 @@ VARIANTS = [
     ("attention", ["f16"], "queries=128,f16=1,headDim=64,slots=8,pages=8"),
     ("attention", ["f16"], "queries=128,f16=1,headDim=128,slots=8,pages=8"),
     ("attention", ["f16"], "queries=1,f16=1,headDim=128,slots=8,pages=8"),
-]
+] + ATTENTION
 # Accesses that cannot take 16 bytes, and why.
 NARROW = {
     "embedding": "a token's number is one word, a block's scale one half",

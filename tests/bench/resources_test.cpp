@@ -5,6 +5,7 @@
 #include "compiler/assembler.h"
 #include "compiler/compile.h"
 #include <gtest/gtest.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace tessera::bench {
@@ -53,6 +54,23 @@ TEST_P(ResourcesOn, FloatWeightsSpillNothing) {
        {ops::OpRequest{panel_f16, "", {{"M", 1}}}, {f32, "", {{"M", 16}}}, {panel_f32, "", {{"M", 64}}}})
     for (const ResourceReport &entry : resourcesOf(*assembler, {"quant_matmul", request}))
       EXPECT_EQ(entry.spillBytes + entry.scratchBytes, 0) << title({"quant_matmul", request});
+}
+
+// Heads of several sizes, by threads and by tensor cores, whole and in splits. bench/resources.py has the whole grid.
+TEST_P(ResourcesOn, AttentionSpillsNothing) {
+  std::optional<Assembler> assembler = *findAssembler();
+  if (!assembler)
+    GTEST_SKIP() << "no ptxas on PATH or in CUDA_HOME";
+  const std::multimap<std::string, ops::OpRequest> requests = {
+      {"t4", {f16, "", {{"queries", 64}}}},
+      {"t4", {bf16, "", {{"queries", 64}, {"headDim", 128}, {"bf16", 1}}}},
+      {"a100", {f16, "", {{"queries", 64}}}},
+      {"a100", {f32, "", {{"queries", 64}, {"headDim", 96}}}},
+      {"h100", {bf16, "", {{"queries", 1}, {"headDim", 256}}}},
+      {"h100", {f16, "", {{"queries", 64}, {"headDim", 128}, {"f16", 1}, {"split", 512}}}}};
+  for (auto [at, end] = requests.equal_range(GetParam()); at != end; ++at)
+    for (const ResourceReport &entry : resourcesOf(*assembler, {"attention", at->second}))
+      EXPECT_EQ(entry.spillBytes + entry.scratchBytes, 0) << title({"attention", at->second});
 }
 
 TEST_P(ResourcesOn, AlignedOperandsMoveSixteenBytesAnAccess) {
