@@ -1,6 +1,7 @@
 #include "compiler/assembler.h"
 #include "base/child_process.h"
 #include "compiler/register_bound.h"
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -148,40 +149,60 @@ static int64_t roomierBound(int64_t registers, int64_t threads) {
   return std::max(same > registers ? same : most(blocks - 1), (registers * 9 / 8 + 7) / 8 * 8);
 }
 
-// Left alone, ptxas aims at a number of blocks a multiprocessor, and spills a few values for one more; under a bound it
-// takes what the bound leaves it. Raises the bounds of entries that spill, in the end to all there is. Whether there
-// was one to raise.
-static bool raiseBounds(Artifact &artifact, bool toMost) {
-  bool raised = false;
-  auto raise = [&](const std::string &entry, const ResourceReport &seen, int64_t threads) {
-    threads = std::max<int64_t>(threads, 32);
-    int64_t most = std::min<int64_t>(255, registerFile / threads / 8 * 8);
-    if (entry.empty() || seen.spillBytes + seen.scratchBytes == 0 || seen.registers >= most - 1)
-      return;
-    if (!registerBound(artifact.bytes, entry))
-      return;
-    setRegisterBound(artifact.bytes, entry, toMost ? most : std::min(most, roomierBound(seen.registers, threads)));
-    raised = true;
-  };
-  raise(artifact.entry, artifact.resources, artifact.block.threads[0]);
-  raise(artifact.alignedEntry, artifact.alignedResources,
-        artifact.alignedThreads ? artifact.alignedThreads : artifact.block.threads[0]);
-  return raised;
-}
+static int64_t lost(const ResourceReport &seen) { return std::max<int64_t>(seen.spillBytes, 0); }
 
+namespace {
+// An entry of an artifact, and the bound of registers that was tried for it last.
+struct Bounded {
+  std::string Artifact::*name;
+  ResourceReport Artifact::*seen;
+  int64_t threads, tried;
+
+  // Whether the entry spills, may be given more and was.
+  bool raise(const Artifact &made, Artifact &roomy) {
+    int64_t most = std::min<int64_t>(255, registerFile / threads / 8 * 8);
+    if ((made.*name).empty() || lost(made.*seen) == 0 || tried >= most - 1 || !registerBound(made.bytes, made.*name))
+      return false;
+    tried = std::min(most, roomierBound(tried, threads));
+    setRegisterBound(roomy.bytes, made.*name, tried);
+    return true;
+  }
+};
+} // namespace
+
+// Left alone, ptxas aims at a number of blocks a multiprocessor, and spills a few values for one more; under a bound it
+// takes what the bound leaves it, and may spill more or less of it from one bound to the next. So entries that spill
+// are tried under larger ones, in the end all there is, and each keeps what it spilled least under.
 Status assemble(const Assembler &assembler, const Target &target, Artifact &artifact) {
   if (target.vendor != Vendor::nvidia)
     return invalidArgument("kernel '" + artifact.signature.name + "' was compiled for " + artifact.target +
                            ": ptxas takes NVIDIA's PTX");
+  constexpr int tries = 4;
   Artifact made = artifact;
   TESSERA_TRY(assembleOnce(assembler, target, made));
-  auto lost = [](const Artifact &a) {
-    return std::max<int64_t>(a.resources.spillBytes, 0) + std::max<int64_t>(a.alignedResources.spillBytes, 0);
-  };
-  for (bool toMost : {false, true}) {
-    Artifact roomy = made;
-    if (raiseBounds(roomy, toMost) && assembleOnce(assembler, target, roomy) && lost(roomy) < lost(made))
+  int64_t threads = std::max<int64_t>(made.block.threads[0], 32);
+  int64_t alignedThreads = made.alignedThreads ? std::max<int64_t>(made.alignedThreads, 32) : threads;
+  std::array entries{
+      Bounded{&Artifact::entry, &Artifact::resources, threads, made.resources.registers},
+      Bounded{&Artifact::alignedEntry, &Artifact::alignedResources, alignedThreads, made.alignedResources.registers}};
+  for (int i = 0; i < tries; ++i) {
+    Artifact roomy = made, better = made;
+    std::vector<Bounded> raised;
+    for (Bounded &entry : entries)
+      if (entry.raise(made, roomy))
+        raised.push_back(entry);
+    if (raised.empty() || !assembleOnce(assembler, target, roomy))
+      break;
+    size_t gained = 0;
+    for (const Bounded &entry : raised)
+      if (lost(roomy.*entry.seen) < lost(made.*entry.seen)) {
+        setRegisterBound(better.bytes, made.*entry.name, entry.tried);
+        ++gained;
+      }
+    if (gained == raised.size())
       made = std::move(roomy);
+    else if (gained && assembleOnce(assembler, target, better)) // what the other entry was given did not help it
+      made = std::move(better);
   }
   artifact = std::move(made);
   return {};
