@@ -70,8 +70,8 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
   if (target.vendor != Vendor::cpu) {
     // What no tensor core multiplies the threads do in f32, a patch of 4 x 4 each. A step takes 64 bytes of a row, or
     // of halves the 128 that wgmma's widest swizzle covers (of bytes they spilled 234 bytes where rows are not
-    // aligned); 32 of bytes that shared memory has to give one by one. Sums of 8-bit floats need their registers twice
-    // (tile-promote-sums).
+    // aligned); 32 of bytes that shared memory has to give one by one, unless rows are so few that a thread would bring
+    // 8 bytes of them. Sums of 8-bit floats need their registers twice (tile-promote-sums).
     bool threads =
         in == f32 ? precision == Precision::full || !target.has("tf32_mma") : in == bf16 && !target.has("bf16");
     int most = threads ? 64 : 128;
@@ -88,7 +88,7 @@ Gemm::Config Gemm::defaultConfig(const Target &target, int64_t rows) const {
             .bk = kGroup                              ? kGroup
                   : threads                           ? 16
                   : warpgroups                        ? 64
-                  : info(in).bits == 8 && !transposed ? 32
+                  : info(in).bits == 8 && !transposed ? (rows < 64 ? 64 : 32)
                                                       : 512 / info(in).bits};
   }
   int vectors = target.registers >= 32 ? 4 : 2, most = (target.registers - 2 * vectors) / vectors;
