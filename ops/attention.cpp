@@ -182,6 +182,20 @@ Attention::Config Attention::defaultConfig(const Target &target, int64_t queries
   int together = target.vendor == Vendor::cpu ? most : std::clamp(1024 / std::max(headDim, 1), 1, most);
   int parts = (group + together - 1) / together, bh = (group + parts - 1) / parts; // nearly equal parts
   int bm = floorPower(std::max(most / 2 / bh, 1));
+  if (target.vendor != Vendor::cpu && split && !partial && headDim >= 128 && queries >= 16) {
+    // Two sums, a part's and all parts'. Of the rows that spill nothing, those that were fastest (modelled): 8 of a
+    // head above 192, and 2 of a shorter one where heads are a power of two; of 128 as many as others, but 16 where f32
+    // is read for a power of two of heads, and fewer where bf16 is widened by hand for another number.
+    const bool power = std::has_single_bit(unsigned(bh)), widened = cache == bf16 && !target.has("bf16");
+    if (headDim > 192)
+      bh = 1, bm = 8;
+    else if (power && headDim > 128)
+      bh = std::min(bh, 2), bm = 2 / bh;
+    else if (power && cache == f32)
+      bm = std::max(16 / bh, 1);
+    else if (!power && widened)
+      bh = std::min(bh, 3), bm = std::max(bm / 2, 1);
+  }
   int64_t few = std::max<int64_t>(queries, 1);
   if (target.vendor != Vendor::cpu)
     few = int64_t(std::bit_ceil(uint64_t(few)));
