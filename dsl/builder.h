@@ -1,5 +1,6 @@
 // Builder: the back of the tracer, which writes tile IR. Knows no user mistakes: Recorder has checked everything.
 #pragma once
+#include "base/artifact.h"
 #include "base/result.h"
 #include "dsl/tensor.h"
 #include <memory>
@@ -86,6 +87,7 @@ public:
 
   Handle dim(const std::string &name, int number, Where where);
   void setDivisor(int dim, int64_t divisor);
+  void setScaled(const ScaledDim &scaled);
   Handle tensor(const std::string &name, std::string_view access, DType dtype, std::span<const NamedExtent> extents,
                 Where where);
   Handle scalar(const std::string &name, DType dtype, Where where);

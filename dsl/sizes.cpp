@@ -56,6 +56,7 @@ int Recorder::derivedDim(const Dim &dim, Where where) {
   signature.dims.push_back(name);
   signature.divisors.push_back(1);
   signature.scaled.push_back({number, dim.number, dim.times, dim.over});
+  builder.setScaled(signature.scaled.back());
   return number;
 }
 

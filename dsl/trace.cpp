@@ -94,6 +94,11 @@ void Builder::setDivisor(int dim, int64_t divisor) {
   state->kernel.setArgAttr(dim, tile::divisorAttr, state->b.getI64IntegerAttr(divisor));
 }
 
+void Builder::setScaled(const ScaledDim &scaled) {
+  state->kernel.setArgAttr(scaled.dim, tile::scaledAttr,
+                           state->b.getDenseI64ArrayAttr({scaled.of, scaled.times, scaled.over}));
+}
+
 Handle Builder::tensor(const std::string &name, std::string_view access, DType dtype,
                        std::span<const NamedExtent> extents, Where where) {
   OpBuilder &b = state->b;

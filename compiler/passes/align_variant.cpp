@@ -26,6 +26,8 @@ struct AlignVariant : tessera::impl::TileAlignVariantBase<AlignVariant> {
       for (BlockArgument argument : aligned.getArguments())
         if (auto view = dyn_cast<tile::ViewType>(argument.getType()); view && walksRows(argument))
           assumeWholeRows(aligned, argument.getArgNumber(), view);
+      for (BlockArgument dim : aligned.getArguments())
+        assumeWhole(aligned, dim.getArgNumber());
     }
   }
 
@@ -45,15 +47,25 @@ struct AlignVariant : tessera::impl::TileAlignVariantBase<AlignVariant> {
     if (!name)
       return;
     int64_t elements = 128 / std::max(8u, view.getElementType().getIntOrFloatBitWidth());
-    Builder b(kernel.getContext());
-    for (BlockArgument dim : kernel.getArguments()) {
-      unsigned at = dim.getArgNumber();
-      if (kernel.getArgAttrOfType<StringAttr>(at, tile::dimAttr) != name)
-        continue;
-      auto known = kernel.getArgAttrOfType<IntegerAttr>(at, tile::divisorAttr);
-      int64_t divisor = std::lcm(known ? known.getInt() : 1, elements);
-      kernel.setArgAttr(at, tile::divisorAttr, b.getI64IntegerAttr(divisor));
-    }
+    for (BlockArgument dim : kernel.getArguments())
+      if (kernel.getArgAttrOfType<StringAttr>(dim.getArgNumber(), tile::dimAttr) == name)
+        assumeDivisor(kernel, dim.getArgNumber(), elements);
+  }
+
+  // A dim of which another is exactly a part or a multiple: N/2 divided by 4 is N divided by 8.
+  static void assumeWhole(func::FuncOp kernel, unsigned part) {
+    auto scaled = kernel.getArgAttrOfType<DenseI64ArrayAttr>(part, tile::scaledAttr);
+    auto known = kernel.getArgAttrOfType<IntegerAttr>(part, tile::divisorAttr);
+    if (!scaled || !known)
+      return;
+    int64_t times = scaled[1], multiple = known.getInt() * scaled[2];
+    assumeDivisor(kernel, unsigned(scaled[0]), multiple / std::gcd(times, multiple));
+  }
+
+  static void assumeDivisor(func::FuncOp kernel, unsigned dim, int64_t divisor) {
+    auto known = kernel.getArgAttrOfType<IntegerAttr>(dim, tile::divisorAttr);
+    kernel.setArgAttr(dim, tile::divisorAttr,
+                      Builder(kernel.getContext()).getI64IntegerAttr(std::lcm(known ? known.getInt() : 1, divisor)));
   }
 };
 

@@ -12,8 +12,8 @@ def Tile_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
   let description = [{
     A kernel is a `func.func` with the unit attribute `tile.kernel`. Its arguments are, in order, the symbolic sizes
-    (`index`, `{tile.dim = "M"}`, optionally `tile.divisor = 32 : i64`), then tensors and scalars in the order in which
-    the user declared them. A tensor is a `!tile.view` with `{tile.name = "A", tile.access = "in" | "out" | "inout",
+    (`index`, `{tile.dim = "M"}`, optionally `tile.divisor = 32 : i64`; one that is exactly 3/2 of argument 0 has
+    `tile.scaled = array<i64: 0, 3, 2>`), then tensors and scalars in the order in which the user declared them. A tensor is a `!tile.view` with `{tile.name = "A", tile.access = "in" | "out" | "inout",
     tile.extents = ["M", 64]}`: a size is a dim's name or an integer. A scalar is an element type with
     `{tile.name = "eps", tile.access = "scalar"}`.
   }];

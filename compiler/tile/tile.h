@@ -22,7 +22,8 @@ namespace tessera::tile {
 
 // Names of the attributes that make a func.func a kernel.
 inline constexpr llvm::StringLiteral kernelAttr = "tile.kernel", dimAttr = "tile.dim", divisorAttr = "tile.divisor",
-                                     nameAttr = "tile.name", accessAttr = "tile.access", extentsAttr = "tile.extents";
+                                     scaledAttr = "tile.scaled", nameAttr = "tile.name", accessAttr = "tile.access",
+                                     extentsAttr = "tile.extents";
 // On a kernel for a GPU: how many warps run it (i64), how many bytes of shared memory it takes (i64), and that every
 // base and row pitch is a multiple of 16 bytes (unit).
 inline constexpr llvm::StringLiteral warpsAttr = "tile.warps", sharedAttr = "tile.shared", alignedAttr = "tile.aligned";

@@ -18,3 +18,19 @@ func.func @table(%M: index {tile.dim = "M"}, %N: index {tile.dim = "N"},
   %page = tile.load %x[%m, %m] : !tile.view<?x?xi32> -> i32
   return
 }
+
+// N/2 in multiples of four is N in multiples of eight, 3M in multiples of four is M in multiples of four.
+// CHECK: func.func @parts_aligned(%{{.*}}: index {tile.dim = "N", tile.divisor = 8 : i64}
+// CHECK-SAME: %{{.*}}: index {tile.dim = "M", tile.divisor = 4 : i64}
+// CHECK-SAME: tile.dim = "N/2", tile.divisor = 4 : i64
+// CHECK-SAME: tile.dim = "M*3", tile.divisor = 4 : i64
+func.func @parts(%N: index {tile.dim = "N"}, %M: index {tile.dim = "M"},
+    %half: index {tile.dim = "N/2", tile.scaled = array<i64: 0, 1, 2>},
+    %triple: index {tile.dim = "M*3", tile.scaled = array<i64: 1, 3, 1>},
+    %x: !tile.view<?x?xf32> {tile.name = "x", tile.access = "in", tile.extents = ["M", "N/2"]},
+    %y: !tile.view<?x?xf32> {tile.name = "y", tile.access = "in", tile.extents = ["N", "M*3"]}) attributes {tile.kernel} {
+  %m = tile.program 0 of %M by 1
+  %row = tile.load %x[%m, %m for 8 until %half] : !tile.view<?x?xf32> -> tensor<8xf32>
+  %other = tile.load %y[%m, %m for 8 until %triple] : !tile.view<?x?xf32> -> tensor<8xf32>
+  return
+}
