@@ -37,10 +37,6 @@ constexpr Since intrinsics[] = {
     {"ff.to.e", 81}, // cvt to and from 8-bit floats: 7.8 on sm_90, 8.1 on sm_89
     {"e4m3x2.to.f16x2.", 81},
     {"e5m2x2.to.f16x2.", 81},
-    {"f2tf32.rna", 70},
-    {"ff.to.e", 81},
-    {"e4m3x2.to.f16x2.rn", 81},
-    {"e5m2x2.to.f16x2.rn", 81},
     {"ldmatrix.sync.aligned.m8n8.", 65},
     {"stmatrix.sync.aligned.m8n8.", 78},
     {"mma.m8n8k16.row.col.", 65},

@@ -59,30 +59,59 @@ void multiply(TensorModel model, const float *a, const float (*b)[8], float (&c)
   }
 }
 
-// 16-bit elements: a register's 64 halves are an 8 x 8 tile, row by row (B's: of its transpose), and two f32
-// accumulator registers of a row half interleave to one: element 2 l + i of the tile is lane l of register i.
-template <bool brain, u32 K> void runHalves(Warp &w, const Op &op) {
+// What the bits of an element are: numbers to multiply.
+struct F16 {
+  using Bits = u16;
+  static float number(u16 bits) { return fromF16(bits); }
+};
+struct Bf16 {
+  using Bits = u16;
+  static float number(u16 bits) { return fromBf16(bits); }
+};
+struct Tf32 {
+  using Bits = u32;
+  static float number(u32 bits) { return elementAsFloat(bits, Type::tf32); }
+};
+template <bool e5m2> struct Fp8 {
+  using Bits = u8;
+  static float number(u8 bits) { return fp8Table(e5m2)[bits]; }
+};
+struct S8 {
+  using Bits = u8;
+  static s16 number(u8 bits) { return s8(bits); }
+};
+struct U8 {
+  using Bits = u8;
+  static s16 number(u8 bits) { return bits; }
+};
+
+// A register's elements of all lanes are a tile of 8 rows (of B's transpose: columns), row by row.
+template <class Element> constexpr u32 tileColumns = 16 / sizeof(typename Element::Bits);
+template <class Element, class Number> void loadTile(const Warp &w, u32 plane, Number *tile) {
+  const auto *bits = reinterpret_cast<const typename Element::Bits *>(w.in<u32>(plane));
+  for (u32 e = 0; e < 8 * tileColumns<Element>; ++e)
+    tile[e] = Element::number(bits[e]);
+}
+
+// Two f32 accumulator registers of a row half interleave to one: element 2 l + i of the tile is lane l of register i.
+template <class A, class B, u32 K> void runFloats(Warp &w, const Op &op) {
   if (!w.converge(w.alive()))
     return;
+  constexpr u32 columns = tileColumns<A>;
   Form f = formOf(op);
   const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
-  alignas(64) float tile[64], left[16 * K], right[K][8], acc[16][8];
+  alignas(64) float tile[8 * columns], left[16 * K], right[K][8], acc[16][8];
   float *flat = &acc[0][0];
-  auto convert = [&](u32 plane) {
-    const auto *h = reinterpret_cast<const u16 *>(w.in<u32>(plane));
-    for (u32 e = 0; e < 64; ++e)
-      tile[e] = brain ? fromBf16(h[e]) : fromF16(h[e]);
-  };
-  for (u32 j = 0; j < K / 4; ++j) {
-    convert(a[j]);
+  for (u32 j = 0; j < 2 * K / columns; ++j) {
+    loadTile<A>(w, a[j], tile);
     for (u32 r = 0; r < 8; ++r)
-      std::memcpy(&left[(r + 8 * (j & 1)) * K + 8 * (j >> 1)], &tile[8 * r], 32);
+      std::memcpy(&left[(r + 8 * (j & 1)) * K + columns * (j >> 1)], &tile[columns * r], columns * sizeof(float));
   }
-  for (u32 j = 0; j < K / 8; ++j) {
-    convert(b[j]);
+  for (u32 j = 0; j < K / columns; ++j) {
+    loadTile<B>(w, b[j], tile);
     for (u32 n = 0; n < 8; ++n)
-      for (u32 k = 0; k < 8; ++k)
-        right[8 * j + k][n] = tile[8 * n + k];
+      for (u32 k = 0; k < columns; ++k)
+        right[columns * j + k][n] = tile[columns * n + k];
   }
   if (op.flag & 2)
     loadC(w, c, true, 16, acc);
@@ -102,29 +131,6 @@ template <bool brain, u32 K> void runHalves(Warp &w, const Op &op) {
     w.put(d[2 * h], reinterpret_cast<const u32 *>(even));
     w.put(d[2 * h + 1], reinterpret_cast<const u32 *>(odd));
   }
-}
-
-// tf32 and the 8-bit floating-point formats. op.a, op.b: element types; op.bytes: bits of an element.
-void runFloats(Warp &w, const Op &op) {
-  if (!w.converge(w.alive()))
-    return;
-  Form f = formOf(op);
-  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
-  float left[16 * 32], right[32][8], acc[16][8];
-  u32 bits = op.bytes, each = 32 / bits;
-  for (u32 l = 0; l < lanes; ++l) {
-    u32 g = l / 4, t = l % 4;
-    for (u32 j = 0; j < f.registersA; ++j)
-      for (u32 i = 0; i < each; ++i)
-        left[(g + 8 * (j & 1)) * f.k + 4 * each * (j >> 1) + each * t + i] =
-            elementAsFloat(elementOf(w.in<u32>(a[j])[l], i, bits), Type(op.a));
-    for (u32 j = 0; j < f.registersB; ++j)
-      for (u32 i = 0; i < each; ++i)
-        right[4 * each * j + each * t + i][g] = elementAsFloat(elementOf(w.in<u32>(b[j])[l], i, bits), Type(op.b));
-  }
-  loadC(w, c, op.flag & 2, 16, acc);
-  multiply(w.launch->options.tensorModel, left, right, acc, 16, f.k);
-  storeD(w, d, op.flag & 1, 16, acc);
 }
 
 void runDoubles(Warp &w, const Op &op) {
@@ -155,14 +161,53 @@ void runDoubles(Warp &w, const Op &op) {
   }
 }
 
-// Integers of 8, 4 and 1 bits. op.flag: 1 saturate; op.flag2: 1 xor.popc, 2 and.popc.
-void runIntegers(Warp &w, const Op &op) {
+// What a sum of products adds to C: op.flag: 1 saturate.
+void storeSums(Warp &w, const Op &op, const u32 *d, const u32 *c, u32 m, const s32 (&sums)[16][8]) {
+  for (u32 i = 0; i < m / 4; ++i) {
+    alignas(64) u32 t[lanes];
+    for (u32 l = 0; l < lanes; ++l) {
+      s64 all = s64(w.in<s32>(c[i])[l]) + sums[l / 4 + 8 * (i >> 1)][2 * (l % 4) + (i & 1)];
+      t[l] = u32(op.flag & 1 ? std::clamp<s64>(all, INT32_MIN, INT32_MAX) : all);
+    }
+    w.put(d[i], t);
+  }
+}
+
+template <class A, class B, u32 K> void runBytes(Warp &w, const Op &op) {
+  if (!w.converge(w.alive()))
+    return;
+  constexpr u32 columns = tileColumns<A>;
+  Form f = formOf(op);
+  const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB, halves = f.m / 8;
+  alignas(64) s16 tile[8 * columns], left[16][K], right[8][K];
+  for (u32 j = 0; j < f.registersA; ++j) {
+    loadTile<A>(w, a[j], tile);
+    for (u32 r = 0; r < 8; ++r)
+      std::memcpy(&left[r + 8 * (j % halves)][columns * (j / halves)], &tile[columns * r], columns * sizeof(s16));
+  }
+  for (u32 j = 0; j < f.registersB; ++j) {
+    loadTile<B>(w, b[j], tile);
+    for (u32 n = 0; n < 8; ++n)
+      std::memcpy(&right[n][columns * j], &tile[columns * n], columns * sizeof(s16));
+  }
+  s32 sums[16][8];
+  for (u32 r = 0; r < f.m; ++r)
+    for (u32 n = 0; n < 8; ++n) {
+      s32 sum = 0;
+      for (u32 k = 0; k < K; ++k)
+        sum += s32(left[r][k]) * right[n][k];
+      sums[r][n] = sum;
+    }
+  storeSums(w, op, d, c, f.m, sums);
+}
+
+// Integers of 4 and 1 bits. op.a, op.b: element types; op.bytes: bits of one; op.flag2: 1 xor.popc, 2 and.popc.
+void runBits(Warp &w, const Op &op) {
   if (!w.converge(w.alive()))
     return;
   Form f = formOf(op);
   const u32 *d = op.more.data(), *a = d + f.registersD, *b = a + f.registersA, *c = b + f.registersB;
-  s32 left[16][256], right[8][256];
-  s64 acc[16][8];
+  s32 left[16][256], right[8][256], sums[16][8];
   u32 bits = op.bytes, each = 32 / bits, halves = f.m / 8;
   for (u32 l = 0; l < lanes; ++l) {
     u32 g = l / 4, t = l % 4;
@@ -173,8 +218,6 @@ void runIntegers(Warp &w, const Op &op) {
     for (u32 j = 0; j < f.registersB; ++j)
       for (u32 i = 0; i < each; ++i)
         right[g][4 * each * j + each * t + i] = elementAsInteger(elementOf(w.in<u32>(b[j])[l], i, bits), Type(op.b));
-    for (u32 i = 0; i < f.registersC; ++i)
-      acc[g + 8 * (i >> 1)][2 * t + (i & 1)] = w.in<s32>(c[i])[l];
   }
   for (u32 r = 0; r < f.m; ++r)
     for (u32 n = 0; n < 8; ++n) {
@@ -183,16 +226,9 @@ void runIntegers(Warp &w, const Op &op) {
         sum += op.flag2 == 1   ? left[r][k] ^ right[n][k]
                : op.flag2 == 2 ? left[r][k] & right[n][k]
                                : left[r][k] * right[n][k];
-      acc[r][n] += sum;
-      if (op.flag & 1)
-        acc[r][n] = std::clamp<s64>(acc[r][n], INT32_MIN, INT32_MAX);
+      sums[r][n] = sum;
     }
-  for (u32 i = 0; i < f.registersD; ++i) {
-    alignas(64) u32 t[lanes];
-    for (u32 l = 0; l < lanes; ++l)
-      t[l] = u32(acc[l / 4 + 8 * (i >> 1)][2 * (l % 4) + (i & 1)]);
-    w.put(d[i], t);
-  }
+  storeSums(w, op, d, c, f.m, sums);
 }
 
 // m8n8k4 of f16: four products at once, each by four lanes of the lower half of the warp and the four 16 above.
@@ -268,6 +304,35 @@ char kindOf(Type t) {
   return isIntegerElement(t) ? 'i' : 0;
 }
 
+template <class A, class B> auto floatsOf(u32 k) {
+  constexpr u32 least = tileColumns<A>; // a shape is one such step of k, or two
+  return k == least ? runFloats<A, B, least> : runFloats<A, B, 2 * least>;
+}
+template <class A, class B> auto bytesOf(u32 k) { return k == 16 ? runBytes<A, B, 16> : runBytes<A, B, 32>; }
+
+void (*runOf(Type a, Type b, u32 k))(Warp &, const Op &) {
+  switch (a) {
+  case Type::f16:
+    return floatsOf<F16, F16>(k);
+  case Type::bf16:
+    return floatsOf<Bf16, Bf16>(k);
+  case Type::tf32:
+    return floatsOf<Tf32, Tf32>(k);
+  case Type::e4m3:
+    return b == Type::e4m3 ? floatsOf<Fp8<false>, Fp8<false>>(k) : floatsOf<Fp8<false>, Fp8<true>>(k);
+  case Type::e5m2:
+    return b == Type::e4m3 ? floatsOf<Fp8<true>, Fp8<false>>(k) : floatsOf<Fp8<true>, Fp8<true>>(k);
+  case Type::s8:
+    return b == Type::s8 ? bytesOf<S8, S8>(k) : bytesOf<S8, U8>(k);
+  case Type::u8:
+    return b == Type::s8 ? bytesOf<U8, S8>(k) : bytesOf<U8, U8>(k);
+  case Type::f64:
+    return runDoubles;
+  default:
+    return runBits;
+  }
+}
+
 bool planes(Decoder &d, const Operand &o, u32 count, Type type, bool write, Op &op) {
   size_t n = o.kind == Operand::Kind::vector ? o.elements.size() : 1;
   if (n != count)
@@ -341,15 +406,10 @@ bool mma(Decoder &d, const Instruction &i, Op &op) {
   if (whole) {
     op.flag = i.has("satfinite");
     op.flag2 = bits != 1 ? 0 : i.has("xor") ? 1 : 2;
-    op.run = runIntegers;
-    return true;
+  } else {
+    op.flag = u8(halfD | halfC << 1);
   }
-  op.flag = u8(halfD | halfC << 1);
-  op.run = wide               ? runDoubles
-           : row->kind != 'h' ? runFloats
-           : ta == Type::bf16 ? (row->k == 16 ? runHalves<true, 16> : runHalves<true, 8>)
-           : row->k == 16     ? runHalves<false, 16>
-                              : runHalves<false, 8>;
+  op.run = runOf(ta, tb, row->k);
   return true;
 }
 } // namespace
