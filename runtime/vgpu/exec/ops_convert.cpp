@@ -284,7 +284,15 @@ void runUnsignedToSingle(Warp &w, const Op &op) {
   map1<float, u32>(w, op, [](u32 a) { return float(a); });
 }
 
-Run hot(Type to, Type from) {
+void runSingleToTf32(Warp &w, const Op &op) {
+  map1<u32, float>(w, op, [](float a) { return a != a ? nanF32 : roundMantissa(a, 10, Round::nearestAway); });
+}
+
+Run hot(Type to, Type from, Round mode) {
+  if (to == Type::tf32 && from == Type::f32 && mode == Round::nearestAway)
+    return runSingleToTf32;
+  if (mode != Round::nearest)
+    return nullptr;
   if (to == Type::f32 && from == Type::f16)
     return runHalfToSingle;
   if (to == Type::f16 && from == Type::f32)
@@ -347,7 +355,7 @@ bool convert(Decoder &d, const Instruction &i, Op &op) {
                : info(to).bits == 16 ? extendTo<u16>(from)
                                      : extendTo<u8>(from);
     } else {
-      op.run = op.flag == 0 && mode == Round::nearest ? hot(to, from) : nullptr;
+      op.run = op.flag == 0 ? hot(to, from, mode) : nullptr;
       if (!op.run)
         op.run = runGeneral;
     }
