@@ -158,12 +158,12 @@ struct Bounded {
   ResourceReport Artifact::*seen;
   int64_t threads, tried;
 
-  // Whether the entry spills, may be given more and was.
-  bool raise(const Artifact &made, Artifact &roomy) {
+  // Whether the entry spills, may be given more and was; in the end all there is.
+  bool raise(const Artifact &made, Artifact &roomy, bool last) {
     int64_t most = std::min<int64_t>(255, registerFile / threads / 8 * 8);
     if ((made.*name).empty() || lost(made.*seen) == 0 || tried >= most - 1 || !registerBound(made.bytes, made.*name))
       return false;
-    tried = std::min(most, roomierBound(tried, threads));
+    tried = last ? most : std::min(most, roomierBound(tried, threads));
     setRegisterBound(roomy.bytes, made.*name, tried);
     return true;
   }
@@ -177,7 +177,7 @@ Status assemble(const Assembler &assembler, const Target &target, Artifact &arti
   if (target.vendor != Vendor::nvidia)
     return invalidArgument("kernel '" + artifact.signature.name + "' was compiled for " + artifact.target +
                            ": ptxas takes NVIDIA's PTX");
-  constexpr int tries = 4;
+  constexpr int tries = 5;
   Artifact made = artifact;
   TESSERA_TRY(assembleOnce(assembler, target, made));
   int64_t threads = std::max<int64_t>(made.block.threads[0], 32);
@@ -189,7 +189,7 @@ Status assemble(const Assembler &assembler, const Target &target, Artifact &arti
     Artifact roomy = made, better = made;
     std::vector<Bounded> raised;
     for (Bounded &entry : entries)
-      if (entry.raise(made, roomy))
+      if (entry.raise(made, roomy, i + 1 == tries))
         raised.push_back(entry);
     if (raised.empty() || !assembleOnce(assembler, target, roomy))
       break;

@@ -21,7 +21,7 @@ struct Assembler {
 Result<std::optional<Assembler>> findAssembler(const std::string &wanted = "");
 
 // Fills the artifact's cubin, for the target that it was compiled for, and the resources of its entries. The PTX stays,
-// but for the bound of registers (.maxnreg) of an entry that spilled: it is raised, up to four times, where that spills
+// but for the bound of registers (.maxnreg) of an entry that spilled: it is raised, up to five times, where that spills
 // less. Errors (device): the program fails, takes longer than a minute or writes something else than a cubin; the
 // artifact is then as it was. Thread-safe.
 Status assemble(const Assembler &assembler, const Target &target, Artifact &artifact);

@@ -100,15 +100,15 @@ TEST_F(AssemblerTest, AddsMachineCodeAndResourcesAndKeepsThePtx) {
   EXPECT_EQ(made.alignedResources, (ResourceReport{0, 0, 31, 0}));
 }
 
-// `scale` of 128 threads, of which the program says that it spills 8 bytes under bounds below `enough`.
+// `scale` of so many threads, of which the program says that it spills 8 bytes under bounds below `enough`.
 struct Spilling {
   std::string body;
   Artifact artifact;
-  Spilling(Artifact made, int enough, const std::string &inBody = "") : artifact(std::move(made)) {
-    artifact.bytes = ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry scale(\n)\n.reqntid 128\n{\n" +
-                     inBody + "ret;\n}\n";
+  Spilling(Artifact made, int enough, const std::string &inBody = "", int threads = 128) : artifact(std::move(made)) {
+    artifact.bytes = ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry scale(\n)\n.reqntid " +
+                     std::to_string(threads) + "\n{\n" + inBody + "ret;\n}\n";
     artifact.alignedEntry = "";
-    artifact.block.threads[0] = 128;
+    artifact.block.threads[0] = threads;
     body = "bound=$(sed -n 's/^.maxnreg //p' \"$3\")\nspilled=8\n[ \"${bound:-0}\" -ge " + std::to_string(enough) +
            " ] && spilled=0\n"
            "cat >&2 <<END\n"
@@ -131,9 +131,11 @@ TEST_F(AssemblerTest, AnEntryThatSpillsGetsTheRegistersOfOneBlockLess) {
 }
 
 TEST_F(AssemblerTest, AnEntryThatSpillsGetsAllRegistersWhereFewerDoNotDo) {
-  Spilling kernel(artifact(), 200);
-  ASSERT_TRUE(assemble(assembler(kernel.body), a100, kernel.artifact));
-  EXPECT_EQ(kernel.artifact.resources, (ResourceReport{0, 0, 255, 0}));
+  Spilling kernel(artifact(), 200), small(artifact(), 250, "", 32); // of 32 threads one block less gives little
+  for (Spilling *each : {&kernel, &small}) {
+    ASSERT_TRUE(assemble(assembler(each->body), a100, each->artifact));
+    EXPECT_EQ(each->artifact.resources, (ResourceReport{0, 0, 255, 0}));
+  }
 }
 
 TEST_F(AssemblerTest, AnEntryThatSpillsAnywayStaysAsItWas) {
